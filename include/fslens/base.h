@@ -1,0 +1,142 @@
+/* fslens/base.h: what every part of fslens stands on: status codes, the context of a job, its arena,
+ * the team of ranks that share it, and counter-based random numbers. Knows nothing of diffusion. */
+#ifndef FSLENS_BASE_H
+#define FSLENS_BASE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- status -------------------------------------------------------------------------------- */
+
+typedef enum fsl_status {
+  FSL_OK = 0,
+  FSL_EINPUT,    /* the user's spec, file or command line is wrong */
+  FSL_ENOMEM,    /* an allocation failed or a memory cap was reached */
+  FSL_EIO,       /* the operating system refused to read or write */
+  FSL_ENUMERIC,  /* a computation has no finite result */
+  FSL_ESTOP,     /* a stop was asked for; nothing is wrong */
+  FSL_ETIME,     /* a job's time limit has passed */
+  FSL_EINTERNAL, /* a defect of fslens itself */
+} fsl_status;
+
+const char *fsl_status_name(fsl_status status);
+
+#define FSL_CHECKED __attribute__((warn_unused_result))
+
+/* Passes an error on to the caller; the text is in ctx->error already. */
+#define FSL_TRY(call)                                                                                                  \
+  do {                                                                                                                 \
+    const fsl_status fsl_try_ = (call);                                                                                \
+    if (fsl_try_ != FSL_OK) return fsl_try_;                                                                           \
+  } while (0)
+
+/* ---- arena: memory that lives as long as a job ------------------------------------------------ */
+
+typedef struct fsl_arena fsl_arena;
+
+typedef struct fsl_arena_mark {
+  void *chunk;
+  size_t used;
+} fsl_arena_mark;
+
+/* cap: the most bytes the arena may ever hold, 0 for no cap. NULL when out of memory. */
+fsl_arena *fsl_arena_create(size_t cap);
+void fsl_arena_destroy(fsl_arena *arena);
+/* n items of `size` bytes each, zeroed, aligned to 64 bytes. NULL on overflow, cap or exhaustion. */
+void *fsl_arena_get(fsl_arena *arena, size_t n, size_t size);
+/* Everything taken after the mark is given back by the release. */
+fsl_arena_mark fsl_arena_now(const fsl_arena *arena);
+void fsl_arena_release(fsl_arena *arena, fsl_arena_mark mark);
+size_t fsl_arena_bytes(const fsl_arena *arena); /* bytes in use */
+size_t fsl_arena_peak(const fsl_arena *arena);
+
+/* ---- team: the ranks that share one job -------------------------------------------------------- */
+
+typedef struct fsl_team {
+  int rank;
+  int size; /* a power of two */
+  void *self;
+  /* Collective over the pair (rank, partner): sends n doubles and receives n. `flag` is this rank's
+   * own trouble (an fsl_status, FSL_OK for none) and *partner_flag receives the partner's, so that stop
+   * and failure travel in every exchange. NULL when size is 1. */
+  fsl_status (*exchange)(void *self, int partner, int flag, int *partner_flag, const double *send, double *recv,
+                         size_t n);
+} fsl_team;
+
+extern const fsl_team fsl_team_solo; /* size 1 */
+
+/* ---- context ------------------------------------------------------------------------------------ */
+
+typedef enum fsl_log_level { FSL_LOG_QUIET, FSL_LOG_WARN, FSL_LOG_INFO, FSL_LOG_DEBUG } fsl_log_level;
+
+typedef struct fsl_log {
+  void *self;
+  fsl_log_level level; /* what is louder than this is dropped */
+  void (*write)(void *self, fsl_log_level level, const char *text);
+} fsl_log;
+
+typedef struct fsl_ctx {
+  fsl_arena *arena;                  /* owned by whoever made the context */
+  const fsl_team *team;              /* never NULL: fsl_team_solo for one process */
+  const fsl_log *log;                /* NULL: silent */
+  const volatile sig_atomic_t *stop; /* nonzero asks for a stop; NULL: never */
+  double deadline;                   /* on the clock of fsl_now(); 0: none */
+  char error[1024];                  /* the text that belongs to the last status other than FSL_OK */
+} fsl_ctx;
+
+/* Sets ctx->error and returns `status`, so that `return fsl_fail(ctx, FSL_EINPUT, "...")` reads well. */
+fsl_status fsl_fail(fsl_ctx *ctx, fsl_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Puts "what: " before the error text that is there; returns `status`. */
+fsl_status fsl_while(fsl_ctx *ctx, fsl_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void fsl_say(const fsl_ctx *ctx, fsl_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+double fsl_now(void); /* seconds on a monotonic clock */
+/* FSL_ESTOP when a stop was asked for, FSL_ETIME past the deadline, else FSL_OK. */
+FSL_CHECKED fsl_status fsl_check_stop(fsl_ctx *ctx);
+
+/* Takes n zeroed items for `pointer` from the context's arena, or returns FSL_ENOMEM from the caller. */
+#define FSL_GET(ctx, pointer, n)                                                                                       \
+  do {                                                                                                                 \
+    (pointer) = fsl_arena_get((ctx)->arena, (size_t)(n), sizeof *(pointer));                                           \
+    if ((pointer) == NULL)                                                                                             \
+      return fsl_fail((ctx), FSL_ENOMEM, "out of memory: %zu items of %zu bytes for %s", (size_t)(n),                  \
+                      sizeof *(pointer), #pointer);                                                                    \
+  } while (0)
+
+/* ---- hashing: identity by content (XXH3, 128 bits) ------------------------------------------------ */
+
+typedef struct fsl_hash {
+  uint64_t high, low;
+} fsl_hash;
+
+typedef struct fsl_hasher fsl_hasher;
+
+/* A hasher takes typed values; each is preceded by its type and length, so that no two sequences of
+ * values collide by concatenation. Doubles enter by their IEEE bits (-0 as +0, every NaN as one). */
+fsl_hasher *fsl_hasher_create(fsl_arena *arena); /* NULL when out of memory */
+void fsl_hash_text(fsl_hasher *hasher, const char *text);
+void fsl_hash_integer(fsl_hasher *hasher, int64_t value);
+void fsl_hash_real(fsl_hasher *hasher, double value);
+void fsl_hash_reals(fsl_hasher *hasher, const double *values, size_t n);
+void fsl_hash_bytes(fsl_hasher *hasher, const void *bytes, size_t n);
+void fsl_hash_hash(fsl_hasher *hasher, fsl_hash value);
+fsl_hash fsl_hash_value(const fsl_hasher *hasher);
+int fsl_hash_compare(fsl_hash a, fsl_hash b);      /* <0, 0, >0 */
+void fsl_hash_print(fsl_hash hash, char text[33]); /* 32 hexadecimal digits */
+
+/* ---- random numbers: Philox4x32-10 (Salmon et al. 2011), counter-based ----------------------------- */
+
+/* A key names a purpose by content; stream and index count inside it. Element i of a call depends on
+ * (key, stream, first + i) alone, never on how the range is cut. */
+typedef struct fsl_key {
+  uint32_t word[2];
+} fsl_key;
+
+fsl_key fsl_key_of(fsl_hash hash);
+/* Uniforms on (0, 1), 53 bits, never 0 or 1. */
+void fsl_uniforms(fsl_key key, uint64_t stream, uint64_t first, size_t n, double *out);
+/* Standard normals (Box-Muller on pairs of elements 2j, 2j + 1). */
+void fsl_normals(fsl_key key, uint64_t stream, uint64_t first, size_t n, double *out);
+
+#endif

@@ -1,0 +1,32 @@
+/* posterior/create.h: makes an fsl_posterior, and the leaves a training set is split into. */
+#ifndef FSL_POSTERIOR_CREATE_H
+#define FSL_POSTERIOR_CREATE_H
+
+#include "fslens/posterior.h"
+
+/* Number of leaves of a training set: a power of two, fixed by (n_train, d) alone; 1 for small sets. */
+size_t fsl_leaf_count(uint64_t n_train, size_t d);
+/* First atom of leaf `leaf` of `count` near-equal leaves (leaf == count: n_train). */
+uint64_t fsl_leaf_start(uint64_t n_train, size_t count, size_t leaf);
+
+/* The posterior of N training samples drawn with `key`; this rank draws its own leaves only.
+ * Collective over ctx->team, whose size must divide the leaf count. Keeps `problem` by reference; lives in ctx->arena.
+ */
+FSL_CHECKED fsl_status fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key,
+                                                     uint64_t n_train, fsl_posterior **out);
+/* The posterior of the population: atoms as they are; mixtures in closed form, exact for linear models. Not collective;
+ * the same on every rank. */
+FSL_CHECKED fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_problem *problem, fsl_posterior **out);
+/* p(x_0 | y) as a mixture (atoms with weights W_i, each with its mode). Only on a team of one and where exact. The
+ * arrays belong to the posterior. */
+FSL_CHECKED fsl_status fsl_posterior_law(fsl_ctx *ctx, const fsl_posterior *posterior, fsl_mixture *out);
+/* The prior side: the atoms or components with their prior weights. Same conditions, exactness apart. */
+FSL_CHECKED fsl_status fsl_posterior_prior_law(fsl_ctx *ctx, const fsl_posterior *posterior, fsl_mixture *out);
+/* l_i = log p(y | x_i) of this rank's atoms; NULL where the posterior is not made of atoms. */
+const double *fsl_posterior_log_likelihood(const fsl_posterior *posterior, size_t *n);
+/* log p(y) under this posterior's prior (finite-sample or population). NaN where not exact. */
+double fsl_posterior_log_evidence(const fsl_posterior *posterior);
+/* Bytes a rank needs for a shard of n atoms in d dimensions with m measurements, and for b states: the cost model's. */
+size_t fsl_posterior_bytes(uint64_t n_atoms, size_t d, size_t m, size_t n_states);
+
+#endif

@@ -1,0 +1,72 @@
+/* spec/spec.h: a validated spec: YAML text -> node tree with line and column -> this. All errors of a file are found in
+ * one run, each as "file:line:column: what is wrong, what was expected, nearest valid name". */
+#ifndef FSL_SPEC_H
+#define FSL_SPEC_H
+
+#include "catalog/catalog.h"
+
+typedef struct fsl_entry {
+  const char *name;     /* unique on its axis: given, or the kind's name made unique by its parameters */
+  const fsl_kind *kind; /* the head of the kind's table; NULL for noise levels */
+  const void *params;
+  int line, column;
+} fsl_entry;
+
+typedef struct fsl_noise_level {
+  const char *name;
+  double level;  /* the coordinate: std, or the root mean square of a per-component std */
+  fsl_array std; /* rank 0: scalar; rank 1: one a component */
+  int line, column;
+} fsl_noise_level;
+
+/* One exclusion: cells that match every given axis are left out. mask NULL: any entry of that axis. */
+typedef struct fsl_exclusion {
+  const bool *prior, *forward_model, *noise_level, *approximation, *n_train;
+} fsl_exclusion;
+
+typedef enum fsl_samples_kept { FSL_SAMPLES_NONE, FSL_SAMPLES_FINAL, FSL_SAMPLES_ALL } fsl_samples_kept;
+
+typedef struct fsl_spec {
+  const char *file; /* as given; for messages and to resolve data files beside it */
+  const char *text; /* the whole YAML text, and the overrides after it as comments: for provenance */
+  fsl_hash hash;    /* of `text` */
+  const char *name;
+  uint64_t seed;
+  size_t n_priors, n_forward_models, n_noise_levels, n_approximations, n_n_train;
+  const fsl_entry *priors, *forward_models, *approximations;
+  const fsl_noise_level *noise_levels;
+  const double *n_train;     /* ascending as given in the spec's order; INFINITY: the population */
+  const fsl_prior *prior_of; /* n_priors: built */
+  const fsl_forward_model *const
+      *model_of; /* (n_priors, n_forward_models): built for the prior's d; NULL where it does not fit */
+  const char *const *model_reason; /* (n_priors, n_forward_models): why it does not fit; NULL where it does */
+  size_t replicates;
+  bool y_is_fixed;
+  size_t n_observations;                   /* simulated count, or rows of y */
+  fsl_array y;                             /* (n_observations, m) when fixed */
+  fsl_entry diffusion, sampler, time_grid; /* kinds with their parameters */
+  fsl_diffusion schedule;                  /* diffusion, ready to use */
+  size_t steps, particles;
+  double t_max;
+  fsl_start start;
+  size_t n_times;
+  const double *times; /* in the order given */
+  uint32_t metrics;    /* bit i: metric i */
+  size_t n_exclusions;
+  const fsl_exclusion *exclusions;
+  fsl_samples_kept samples;
+  bool budget; /* false for `budget: none` */
+  size_t budget_replicates, budget_observations, budget_refine;
+} fsl_spec;
+
+/* Reads and validates. `overrides`: "grid.n_train=[64,256]" texts of --set, checked the same way (their messages say
+ * "--set:line:column"). Every error is appended to *errors as a line of its own; FSL_EINPUT when there are any.
+ * Checks inside one spec: simulated or fixed y against every model's m, noise std against m, models against d. */
+FSL_CHECKED fsl_status fsl_spec_load(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, size_t n_overrides,
+                                     const char *const *overrides, fsl_spec *out, const char **errors);
+/* The same from a text that is already in memory (`file` names it in messages and locates data files). */
+FSL_CHECKED fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *text,
+                                      size_t length, size_t n_overrides, const char *const *overrides, fsl_spec *out,
+                                      const char **errors);
+
+#endif

@@ -1,0 +1,20 @@
+/* store/results.h: assembles the one HDF5 results file from the spec, its grid and the records. */
+#ifndef FSL_RESULTS_H
+#define FSL_RESULTS_H
+
+#include "grid/grid.h"
+#include "job/record.h"
+
+typedef struct fsl_provenance {
+  const char *started, *ended; /* ISO 8601, UTC */
+  const char *command;         /* the command line */
+  int ranks;
+} fsl_provenance;
+
+/* records: n_jobs pointers in the order of grid->jobs, NULL where a job has no record. Writes path beside itself,
+ * closes, syncs, renames; the old file stays whole until then. Data variables depend on spec and records' data alone.
+ */
+FSL_CHECKED fsl_status fsl_results_write(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,
+                                         const fsl_record *const *records, const fsl_provenance *provenance);
+
+#endif
