@@ -54,18 +54,20 @@ typedef struct fsl_grid {
   const uint8_t *cell_status; /* n_cells: NOT_RUN, NOT_APPLICABLE or EXCLUDED */
   size_t n_skips;
   const fsl_skip *skips;
+  const int64_t *truth_of;     /* (prior, forward_model, noise_level, observation): number of the truth job, -1 none */
+  const int64_t *reference_of; /* (prior, forward_model, noise_level, n_train, replicate, observation), -1 none */
+  const int64_t *budget_of;    /* n_cells: the budget job, -1 none */
 } fsl_grid;
 
 FSL_CHECKED fsl_status fsl_grid_create(fsl_ctx *ctx, const fsl_spec *spec, fsl_grid *out);
 size_t fsl_grid_cell(const fsl_spec *spec, fsl_point point); /* row-major number of a cell */
 fsl_point fsl_grid_point(const fsl_spec *spec, size_t cell);
-/* The job of `type` for the point (the axes the type has), or -1. For BUDGET and RUN of an approximation that is not on
- * the axis ("fsr", "fsr-direct" added for the budget) give its kind's name. */
+/* The number of the job of `type` for the point (the axes the type has), or -1. */
 int64_t fsl_grid_find(const fsl_grid *grid, const fsl_spec *spec, fsl_job_type type, fsl_point point);
 
 /* Keys of the random numbers, by content. */
 typedef struct fsl_job_keys {
-  fsl_key training_set, x_true, noise, path, draw, truth, floor, score, effective;
+  fsl_key training_set, x_true, noise, path, draw, direct, truth, floor, score, effective;
 } fsl_job_keys;
 FSL_CHECKED fsl_status fsl_grid_keys(fsl_ctx *ctx, const fsl_spec *spec, fsl_point point, fsl_job_keys *out);
 

@@ -1,0 +1,93 @@
+/* grid/cost.c: the uncalibrated cost model. Figures are seconds on a current core; only their ratios matter for
+ * scheduling. */
+#include "grid/cost.h"
+
+#include "posterior/create.h"
+#include "truth/truth.h"
+
+#include <math.h>
+
+static const double pair_seconds = 0.7e-9;      /* one (state, atom): exp and bookkeeping */
+static const double pair_axis_seconds = 0.1e-9; /* and for each dimension */
+static const double state_axis_seconds = 40e-9; /* a state's dimension, a step: noise, update */
+static const double sorted_seconds = 25e-9;     /* a sample in one sorted projection */
+static const double kernel_seconds = 2e-9;      /* a pair in mmd2, and each dimension a fifth of it */
+static const double draw_seconds = 20e-9;       /* a component of a prior draw */
+static const double job_seconds = 1e-3;
+
+typedef struct sizes {
+  double atoms, d, particles, steps, times, directions;
+  bool finite;
+} sizes;
+
+static const fsl_forward_model *model_at(const fsl_spec *spec, fsl_point point) {
+  return spec->model_of[(size_t)point.prior * spec->n_forward_models + (size_t)point.forward_model];
+}
+
+static sizes sizes_of(const fsl_spec *spec, fsl_point point) {
+  const fsl_prior *const prior = &spec->prior_of[point.prior];
+  const bool finite = point.n_train >= 0 && isfinite(spec->n_train[point.n_train]);
+  return (sizes){
+      .atoms = finite ? spec->n_train[point.n_train] : (double)prior->population.n,
+      .d = (double)prior->d,
+      .particles = (double)spec->particles,
+      .steps = (double)spec->steps,
+      .times = (double)spec->n_times,
+      .directions = prior->d == 1 ? 1 : 128,
+      .finite = finite,
+  };
+}
+
+static double pass_seconds(sizes s, double states) {
+  return states * s.atoms * (pair_seconds + pair_axis_seconds * s.d) + states * s.d * state_axis_seconds;
+}
+
+static double grade_seconds(sizes s) {
+  const double pairs = fmin(s.particles, 2048) * fmin(s.particles, 2048) / 2;
+  return 3 * s.directions * s.particles * sorted_seconds + pairs * kernel_seconds * (1 + s.d / 5);
+}
+
+static double truth_seconds(const fsl_spec *spec, const fsl_job *job, sizes s) {
+  const bool sampled =
+      fsl_truth_choose(&spec->prior_of[job->point.prior], model_at(spec, job->point)) == FSL_TRUTH_SAMPLED;
+  return s.times * 41 * grade_seconds(s) + (sampled ? 2 * 4194304 * s.d * draw_seconds : 0);
+}
+
+static double reference_seconds(sizes s) {
+  return s.times * (pass_seconds(s, 512) + s.directions * s.atoms * sorted_seconds) + s.atoms * s.d * draw_seconds;
+}
+
+static double run_seconds(const fsl_job *job, sizes s, double refine) {
+  const double passes = 1 + job->approximation->extra_passes;
+  const double steps = job->approximation->draw != NULL ? s.times : s.steps + s.times;
+  return refine * steps * passes * pass_seconds(s, s.particles) + s.times * grade_seconds(s);
+}
+
+static double score_error_seconds(const fsl_job *job, sizes s) {
+  if (job->approximation->score == NULL) return 0;
+  return (33 + s.times) * (2 + job->approximation->extra_passes) * pass_seconds(s, s.particles);
+}
+
+static double seconds_of(const fsl_spec *spec, const fsl_job *job, sizes s) {
+  switch (job->type) {
+  case FSL_JOB_TRUTH:
+    return truth_seconds(spec, job, s);
+  case FSL_JOB_REFERENCE:
+    return reference_seconds(s);
+  case FSL_JOB_RUN:
+    return run_seconds(job, s, 1) + score_error_seconds(job, s);
+  case FSL_JOB_BUDGET:
+    return run_seconds(job, s, 1 + (double)spec->budget_refine);
+  }
+  return 0;
+}
+
+void fsl_job_estimate(const fsl_spec *spec, fsl_job *job) {
+  const sizes s = sizes_of(spec, job->point);
+  const size_t d = spec->prior_of[job->point.prior].d, m = model_at(spec, job->point)->m;
+  const bool splits = job->type == FSL_JOB_RUN && s.finite;
+  job->cost = job_seconds + seconds_of(spec, job, s);
+  job->bytes = fsl_posterior_bytes((uint64_t)s.atoms, d, m, spec->particles) +
+               fsl_run_bytes(spec->particles, d, m, spec->n_times);
+  job->max_ranks = splits ? fsl_leaf_count((uint64_t)s.atoms, d) : 1;
+}

@@ -1,0 +1,91 @@
+/* job/evaluate.c: one job from its point to its record. */
+#include "job/stages.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- fields ------------------------------------------------------------------------------------------ */
+
+fsl_status fsl_field_add(fsl_ctx *ctx, fsl_fields *fields, const char *name, size_t n0, size_t n1, size_t n2,
+                         double **data) {
+  if (fields->n == FSL_MAX_FIELDS) return fsl_fail(ctx, FSL_EINTERNAL, "a record has no room for the field '%s'", name);
+  const size_t shape[3] = {n0, n1, n2};
+  fsl_field *const field = &fields->field[fields->n];
+  *field = (fsl_field){.name = name};
+  size_t n = 1;
+  while (field->rank < 3 && shape[field->rank] > 0) {
+    field->shape[field->rank] = shape[field->rank];
+    n *= shape[field->rank++];
+  }
+  FSL_GET(ctx, *data, n);
+  for (size_t i = 0; i < n; i++) (*data)[i] = NAN;
+  field->data = *data;
+  fields->n++;
+  return FSL_OK;
+}
+
+fsl_status fsl_field_scalar(fsl_ctx *ctx, fsl_fields *fields, const char *name, double value) {
+  double *data;
+  FSL_TRY(fsl_field_add(ctx, fields, name, 0, 0, 0, &data));
+  data[0] = value;
+  return FSL_OK;
+}
+
+fsl_status fsl_field_vector(fsl_ctx *ctx, fsl_fields *fields, const char *name, size_t n, const double *values) {
+  double *data;
+  FSL_TRY(fsl_field_add(ctx, fields, name, n, 0, 0, &data));
+  memcpy(data, values, n * sizeof *data);
+  return FSL_OK;
+}
+
+/* ---- the algorithm ----------------------------------------------------------------------------------- */
+
+static fsl_status run_stage(fsl_ctx *ctx, const fsl_stage *stage) {
+  switch (stage->job->type) {
+  case FSL_JOB_TRUTH:
+    return fsl_stage_truth(ctx, stage);
+  case FSL_JOB_REFERENCE:
+    return fsl_stage_reference(ctx, stage);
+  case FSL_JOB_RUN:
+    return fsl_stage_run(ctx, stage);
+  case FSL_JOB_BUDGET:
+    return fsl_stage_budget(ctx, stage);
+  }
+  return fsl_fail(ctx, FSL_EINTERNAL, "a job of an unknown type");
+}
+
+static fsl_status evaluate(fsl_ctx *ctx, const fsl_spec *spec, const fsl_job *job, fsl_job_cache *cache,
+                           fsl_fields *fields) {
+  fsl_stage stage = {.spec = spec, .job = job, .fields = fields};
+  FSL_TRY(fsl_grid_keys(ctx, spec, job->point, &stage.keys));
+  FSL_TRY(fsl_shared_get(ctx, cache, spec, job->point, &stage.shared));
+  return run_stage(ctx, &stage);
+}
+
+/* A stop is the runner's business, and so is a defect; the rest belongs to the job. */
+static bool belongs_to_job(fsl_status status) {
+  return status == FSL_EINPUT || status == FSL_ENOMEM || status == FSL_ENUMERIC || status == FSL_ETIME ||
+         status == FSL_EIO;
+}
+
+fsl_status fsl_job_evaluate(fsl_ctx *ctx, const fsl_spec *spec, const fsl_job *job, fsl_job_cache *cache,
+                            fsl_record *out) {
+  const double start = fsl_now();
+  fsl_fields *fields;
+  FSL_GET(ctx, fields, 1);
+  const fsl_status status = evaluate(ctx, spec, job, cache, fields);
+  if (status != FSL_OK && !belongs_to_job(status)) return status;
+  *out = (fsl_record){.job = job->identity, .error = "", .host = "", .ranks = ctx->team->size, .attempts = 1};
+  if (status == FSL_OK) {
+    out->n_fields = fields->n;
+    out->fields = fields->field;
+  } else {
+    char *error;
+    FSL_GET(ctx, error, sizeof ctx->error);
+    memcpy(error, ctx->error, sizeof ctx->error);
+    out->status = status == FSL_ETIME ? FSL_RECORD_TIMED_OUT : FSL_RECORD_FAILED;
+    out->error = error;
+  }
+  out->seconds = fsl_now() - start;
+  return FSL_OK;
+}
