@@ -1,22 +1,131 @@
-# fslens: `make` builds, `make demo` and `make test` set up a fresh machine first. `make help` lists everything.
+# fslens. `make demo` and `make test` set up a fresh machine by themselves; plain `make` only builds. `make help` lists all.
+
 BUILD ?= build
 CC ?= cc
+MPICC ?= mpicc
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 SAN ?= 0
+WERROR ?= 0
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+VERSION := 0.1.0
 
-WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-STD = -std=c17 -D_GNU_SOURCE -ffp-contract=off -Iinclude -Isrc
-PKGS = hdf5-serial yaml-0.1 gsl libxxhash lapacke openblas
+ifeq ($(SAN),1)
+BUILD := $(BUILD)-san
+SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
+
+PKGS := hdf5-serial yaml-0.1 gsl libxxhash lapacke openblas
+MISSING := $(shell for p in $(PKGS); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(subst -lhdf5,-lhdf5_hl -lhdf5,$(shell pkg-config --libs $(PKGS) 2>/dev/null)) -lm
 
-LIB_SRC := $(filter-out src/posterior/kernel.c,$(wildcard $(foreach d,base kind problem posterior approximation sampling truth metric catalog spec grid job convergence store,src/$(d)/*.c)))
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(filter 1,$(WERROR)),-Werror)
+BASE_FLAGS := -std=c17 -D_GNU_SOURCE -Iinclude -Isrc $(WARN) $(CFLAGS) $(SAN_FLAGS) $(PKG_CFLAGS)
+# No fused multiply-add outside kernel files: the same bits from every compiler.
+FLAGS = $(BASE_FLAGS) -ffp-contract=off
+
+# ---- sources, in dependency order: a folder includes only from folders before it ---------------------------------
+FOLDERS := base kind problem posterior approximation sampling truth metric catalog spec grid job convergence store
+LIB_SRC := $(filter-out src/posterior/kernel.c,$(foreach d,$(FOLDERS),$(wildcard src/$(d)/*.c)))
+APP_SRC := $(wildcard src/commands/*.c)
+MPI_SRC := $(wildcard src/runner/*.c)
+
+# The hot kernel is compiled once for each instruction set and chosen at run time; elsewhere the portable one serves.
+ifneq (,$(filter x86_64 amd64,$(shell uname -m)))
+ISAS := generic v3 v4
+else
+ISAS := generic
+endif
+ISA_FLAGS_generic :=
+ISA_FLAGS_v3 := -march=x86-64-v3
+ISA_FLAGS_v4 := -march=x86-64-v4
+KERNEL_OBJ := $(ISAS:%=$(BUILD)/src/posterior/kernel_%.o)
+
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(KERNEL_OBJ)
+APP_OBJ := $(APP_SRC:%.c=$(BUILD)/%.o) $(MPI_SRC:%.c=$(BUILD)/%.o)
+
+.PHONY: all demo test test-only unit deps install clean help lint format check-deps soak bench
+all: check-deps $(BUILD)/fslens ## build $(BUILD)/fslens
+
+check-deps:
+	@command -v $(MPICC) >/dev/null || { echo "missing: $(MPICC) (Debian and Ubuntu: libopenmpi-dev openmpi-bin). tools/install-deps.sh installs all that is needed." >&2; exit 1; }
+	@command -v pkg-config >/dev/null || { echo "missing: pkg-config. tools/install-deps.sh installs all that is needed." >&2; exit 1; }
+	@test -z "$(MISSING)" || { echo "missing: $(MISSING) (pkg-config names). tools/install-deps.sh installs all that is needed." >&2; exit 1; }
+
+$(BUILD)/fslens: $(APP_OBJ) $(BUILD)/libfslens.a
+	$(MPICC) $(SAN_FLAGS) -o $@ $(APP_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS)
 
 $(BUILD)/libfslens.a: $(LIB_OBJ)
-	rm -f $@ && ar rcs $@ $^
--include $(LIB_OBJ:.o=.d)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/src/runner/%.o: src/runner/%.c
+	@mkdir -p $(@D)
+	OMPI_CC="$(CC)" $(MPICC) $(FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/src/posterior/kernel_%.o: src/posterior/kernel.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_FLAGS) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast $(ISA_FLAGS_$*) -DFSL_KERNEL_ISA=$* -MMD -MP -c $< -o $@
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -MMD -MP -c $< -o $@
+
+# What the provenance says of this build; touched only when it changes.
+$(BUILD)/version.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define FSL_VERSION "%s"\n#define FSL_GIT_COMMIT "%s"\n#define FSL_CFLAGS "%s"\n' "$(VERSION)" "$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" "$(CFLAGS) $(SAN_FLAGS)" > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/src/store/results_provenance.o $(BUILD)/src/commands/main.o: FLAGS += -include $(BUILD)/version.h
+$(BUILD)/src/store/results_provenance.o $(BUILD)/src/commands/main.o: $(BUILD)/version.h
+FORCE:
+
+# ---- tests -----------------------------------------------------------------------------------------------------
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -MMD -MP -MT $@ -MF $@.d $< -o $@ $(BUILD)/libfslens.a $(PKG_LIBS) -lcmocka -lpthread
+
+unit: $(UNIT) ## build the unit tests
+
+deps:
+	@tools/install-deps.sh
+
+demo: deps ## set up, build, run the quickstart campaign under mpirun and show its result
+	@$(MAKE) --no-print-directory all
+	@tools/demo.sh $(BUILD)/fslens
+
+test: deps ## set up, build and run every test
+	@$(MAKE) --no-print-directory all unit
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh
+
+test-only: all unit ## every test, without set-up
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh
+
+soak: all unit ## long loops: a minute of fuzzing on the spec loader
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/soak.sh
+
+# ---- style -------------------------------------------------------------------------------------------------------
+ALL_SRC = $(wildcard src/*/*.[ch] include/fslens/*.h tests/*/*.[ch] tools/*.c)
+format: ## clang-format everything in place
+	clang-format -i $(ALL_SRC)
+
+lint: ## clang-format, cppcheck and clang-tidy must be silent
+	@tools/lint.sh $(BASE_FLAGS)
+
+# ---- the rest ------------------------------------------------------------------------------------------------------
+install: all ## install under PREFIX (default /usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/fslens
+	install -m 755 $(BUILD)/fslens $(DESTDIR)$(PREFIX)/bin/fslens
+	install -m 644 include/fslens/*.h $(DESTDIR)$(PREFIX)/include/fslens
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo "Variables: BUILD, CC, CFLAGS, SAN=1 (address and undefined-behaviour sanitizers), WERROR=1, PREFIX, PYTHON"
+
+-include $(LIB_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(UNIT:=.d)
