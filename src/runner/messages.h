@@ -1,0 +1,26 @@
+/* runner/messages.h: MPI as the runner uses it: waits that nap, and the three messages between master and workers. */
+#ifndef FSL_RUNNER_MESSAGES_H
+#define FSL_RUNNER_MESSAGES_H
+
+#include "fslens/base.h"
+
+#include <mpi.h>
+
+enum { FSL_TAG_ORDER = 1, FSL_TAG_RECORD, FSL_TAG_STOPPED, FSL_TAG_FLAG, FSL_TAG_DATA };
+
+/* What the master tells each rank of a group. */
+typedef struct fsl_order {
+  int64_t job;   /* number in the grid; -1: go home */
+  int64_t level; /* the group's size is 2^level */
+} fsl_order;
+
+/* Waits for all requests, napping. */
+void fsl_wait_all(int n, MPI_Request *requests);
+/* Waits for a message on `comm`, napping; the caller receives it. */
+void fsl_wait_message(MPI_Comm comm, int source, int tag, MPI_Status *status);
+/* Sends and receives of any length, in pieces MPI can count. Receives start before sends: no deadlock between partners.
+ */
+fsl_status fsl_exchange_doubles(MPI_Comm comm, int partner, int flag, int *partner_flag, const double *send,
+                                double *recv, size_t n);
+
+#endif

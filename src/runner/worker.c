@@ -1,0 +1,78 @@
+/* runner/worker.c: see worker.h. */
+#include "runner/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CACHE_BYTES = 256 << 20 };
+
+fsl_status fsl_bench_create(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, fsl_bench *out) {
+  *out = (fsl_bench){.spec = spec, .grid = grid, .cache = fsl_job_cache_create(CACHE_BYTES)};
+  if (out->cache == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a worker's cache");
+  if (gethostname(out->host, sizeof out->host - 1) != 0) snprintf(out->host, sizeof out->host, "unknown");
+  return FSL_OK;
+}
+
+void fsl_bench_destroy(fsl_bench *bench) {
+  fsl_job_cache_destroy(bench->cache);
+  bench->cache = NULL;
+}
+
+fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, uint8_t **bytes, size_t *size) {
+  fsl_record record;
+  FSL_TRY(fsl_job_evaluate(ctx, bench->spec, &bench->grid->jobs[job], bench->cache, &record));
+  record.host = bench->host;
+  return fsl_record_encode(ctx, &record, bytes, size);
+}
+
+/* ---- the loop of a worker rank ------------------------------------------------------------------------------- */
+
+static void send_result(fsl_ctx *ctx, fsl_status status, const uint8_t *bytes, size_t size) {
+  MPI_Request request;
+  if (status == FSL_OK)
+    MPI_Isend(bytes, (int)size, MPI_BYTE, 0, FSL_TAG_RECORD, MPI_COMM_WORLD, &request);
+  else
+    MPI_Isend(ctx->error, (int)sizeof ctx->error, MPI_BYTE, 0, FSL_TAG_STOPPED, MPI_COMM_WORLD, &request);
+  fsl_wait_all(1, &request);
+}
+
+/* A record that no message can carry becomes a failed one, so that the master always hears of the job. */
+static fsl_status fit_message(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, uint8_t **bytes, size_t *size) {
+  if (*size <= (size_t)INT32_MAX) return FSL_OK;
+  const fsl_record failed = {.job = bench->grid->jobs[job].identity,
+                             .status = FSL_RECORD_FAILED,
+                             .error = "its result is larger than 2 GiB: keep fewer samples",
+                             .host = bench->host,
+                             .ranks = ctx->team->size,
+                             .attempts = 1};
+  return fsl_record_encode(ctx, &failed, bytes, size);
+}
+
+/* Everything of the job, its arena included, is gone when this returns. */
+static fsl_status obey(fsl_ctx *ctx, const fsl_bench *bench, fsl_groups *groups, fsl_order order) {
+  const fsl_team team = fsl_groups_team(groups, (int)order.level);
+  fsl_ctx job = {.arena = fsl_arena_create(0), .team = &team, .log = ctx->log, .stop = ctx->stop};
+  if (job.arena == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a job");
+  uint8_t *bytes = NULL;
+  size_t size = 0;
+  fsl_status status = fsl_bench_evaluate(&job, bench, order.job, &bytes, &size);
+  if (status == FSL_OK) status = fit_message(&job, bench, order.job, &bytes, &size);
+  if (team.rank == 0) send_result(&job, status, bytes, size);
+  memcpy(ctx->error, job.error, sizeof ctx->error);
+  fsl_arena_destroy(job.arena);
+  return status == FSL_ESTOP ? FSL_OK : status;
+}
+
+fsl_status fsl_worker_loop(fsl_ctx *ctx, const fsl_bench *bench, fsl_groups *groups) {
+  fsl_status status = FSL_OK;
+  for (;;) { /* a worker in trouble keeps listening until it is sent home: the master decides */
+    fsl_order order;
+    MPI_Status envelope;
+    fsl_wait_message(MPI_COMM_WORLD, 0, FSL_TAG_ORDER, &envelope);
+    MPI_Recv(&order, 2, MPI_INT64_T, 0, FSL_TAG_ORDER, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    if (order.job < 0) return status;
+    const fsl_status job_status = obey(ctx, bench, groups, order);
+    if (status == FSL_OK) status = job_status;
+  }
+}

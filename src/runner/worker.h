@@ -1,0 +1,25 @@
+/* runner/worker.h: computes jobs: one evaluation to one record's bytes, and the loop of a worker rank. */
+#ifndef FSL_RUNNER_WORKER_H
+#define FSL_RUNNER_WORKER_H
+
+#include "job/job.h"
+#include "runner/groups.h"
+
+/* What a rank that computes holds on to between jobs. */
+typedef struct fsl_bench {
+  const fsl_spec *spec;
+  const fsl_grid *grid;
+  fsl_job_cache *cache;
+  char host[256];
+} fsl_bench;
+
+FSL_CHECKED fsl_status fsl_bench_create(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, fsl_bench *out);
+void fsl_bench_destroy(fsl_bench *bench);
+
+/* Evaluates a job in ctx->arena and encodes its record. Collective over ctx->team; every rank gets the bytes. */
+FSL_CHECKED fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, uint8_t **bytes,
+                                          size_t *size);
+/* Takes orders from the master (world rank 0) until told to go home. */
+FSL_CHECKED fsl_status fsl_worker_loop(fsl_ctx *ctx, const fsl_bench *bench, fsl_groups *groups);
+
+#endif
