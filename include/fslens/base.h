@@ -104,6 +104,19 @@ FSL_CHECKED fsl_status fsl_check_stop(fsl_ctx *ctx);
                       sizeof *(pointer), #pointer);                                                                    \
   } while (0)
 
+/* ---- arrays --------------------------------------------------------------------------------------- */
+
+enum { FSL_MAX_RANK = 4 };
+
+/* An array of reals; data is NULL where an optional parameter was not given. */
+typedef struct fsl_array {
+  const double *data; /* row-major */
+  size_t rank;
+  size_t shape[FSL_MAX_RANK];
+} fsl_array;
+
+size_t fsl_array_size(fsl_array array); /* product of the shape; 0 for no data */
+
 /* ---- hashing: identity by content (XXH3, 128 bits) ------------------------------------------------ */
 
 typedef struct fsl_hash {

@@ -5,17 +5,6 @@
 
 #include "fslens/base.h"
 
-enum { FSL_MAX_RANK = 4 };
-
-/* An array of reals; data is NULL where an optional parameter was not given. */
-typedef struct fsl_array {
-  const double *data; /* row-major */
-  size_t rank;
-  size_t shape[FSL_MAX_RANK];
-} fsl_array;
-
-size_t fsl_array_size(fsl_array array); /* product of the shape; 0 for no data */
-
 typedef struct fsl_integers {
   const int64_t *data;
   size_t n;

@@ -3,7 +3,7 @@
 #ifndef FSL_BASE_ARRAY_FILE_H
 #define FSL_BASE_ARRAY_FILE_H
 
-#include "fslens/kind.h"
+#include "fslens/base.h"
 
 /* Reads the whole array. `path` is FILE.h5:/name (or FILE.h5 with `dataset` as the default name),
  * FILE.npy (little- or big-endian float or integer, C or Fortran order) or FILE.csv (commas or blanks,
