@@ -1,5 +1,5 @@
-/* base/arena.c: a bump allocator in a chain of chunks. A release goes back to a mark; emptied chunks are freed at once, so that
- * memory in use is what bytes() says, within a chunk. */
+/* base/arena.c: a bump allocator in a chain of chunks. A release goes back to a mark; emptied chunks are freed at once,
+ * so that memory in use is what bytes() says, within a chunk. */
 #include "fslens/base.h"
 
 #include <stdlib.h>
@@ -82,6 +82,10 @@ void fsl_arena_release(fsl_arena *arena, fsl_arena_mark mark) {
   arena->last->used = mark.used;
 }
 
-size_t fsl_arena_bytes(const fsl_arena *arena) { return arena->held; }
+size_t fsl_arena_bytes(const fsl_arena *arena) {
+  return arena->held;
+}
 
-size_t fsl_arena_peak(const fsl_arena *arena) { return arena->peak; }
+size_t fsl_arena_peak(const fsl_arena *arena) {
+  return arena->peak;
+}

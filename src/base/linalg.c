@@ -12,7 +12,9 @@ double fsl_dot(size_t n, const double *a, const double *b) {
   return sum;
 }
 
-double fsl_norm(size_t n, const double *a) { return sqrt(fsl_dot(n, a, a)); }
+double fsl_norm(size_t n, const double *a) {
+  return sqrt(fsl_dot(n, a, a));
+}
 
 void fsl_axpy(size_t n, double alpha, const double *x, double *y) {
   for (size_t i = 0; i < n; i++) y[i] += alpha * x[i];
@@ -40,8 +42,7 @@ void fsl_matmul(size_t n, size_t k, size_t p, const double *a, const double *b, 
 bool fsl_cholesky(size_t n, double *matrix) {
   for (size_t j = 0; j < n; j++) {
     double *const row = matrix + j * n;
-    for (size_t k = 0; k < j; k++)
-      row[k] = (row[k] - fsl_dot(k, row, matrix + k * n)) / matrix[k * n + k];
+    for (size_t k = 0; k < j; k++) row[k] = (row[k] - fsl_dot(k, row, matrix + k * n)) / matrix[k * n + k];
     const double pivot = row[j] - fsl_dot(j, row, row);
     if (!(pivot > 0) || !isfinite(pivot)) return false;
     row[j] = sqrt(pivot);
@@ -86,8 +87,7 @@ fsl_status fsl_symmetric_eigen(fsl_ctx *ctx, size_t n, const double *matrix, dou
   memcpy(vectors, matrix, n * n * sizeof *vectors);
   for (size_t i = 0; i < n * n; i++)
     if (!isfinite(matrix[i])) return fsl_fail(ctx, FSL_ENUMERIC, "a matrix has entries that are not finite");
-  const lapack_int info =
-      LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'L', (lapack_int)n, vectors, (lapack_int)n, values);
+  const lapack_int info = LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'L', (lapack_int)n, vectors, (lapack_int)n, values);
   if (info != 0) return fsl_fail(ctx, FSL_ENUMERIC, "the eigenvalues of a %zu x %zu matrix did not converge", n, n);
   for (size_t j = 0; j < n; j++) fix_sign(n, vectors, j);
   return FSL_OK;

@@ -1,5 +1,5 @@
-/* base/random.c: Philox4x32-10 (Salmon et al. 2011) as uniforms and normals by counter. Block b of a stream holds elements 2b and
- * 2b + 1, 53 bits each. */
+/* base/random.c: Philox4x32-10 (Salmon et al. 2011) as uniforms and normals by counter. Block b of a stream holds
+ * elements 2b and 2b + 1, 53 bits each. */
 #include "fslens/base.h"
 
 #include <Random123/philox.h>

@@ -71,7 +71,9 @@ char *fsl_text_format(fsl_arena *arena, const char *format, ...) {
 
 enum { LONGEST_NAME = 63 };
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t least(size_t a, size_t b) {
+  return a < b ? a : b;
+}
 
 /* Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours. */
 static size_t distance(const char *a, const char *b) {
