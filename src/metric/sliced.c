@@ -1,0 +1,191 @@
+/* metric/sliced.c: sliced Wasserstein-1: the mean over fixed directions of the 1-D distance between projections. */
+#include "metric/sliced.h"
+
+#include "base/linalg.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- directions ------------------------------------------------------------------------------------------ */
+
+static fsl_status direction_key(fsl_ctx *ctx, size_t d, fsl_key *key) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_hasher *hasher = fsl_hasher_create(ctx->arena);
+  if (hasher == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the directions' key");
+  fsl_hash_text(hasher, "sliced directions");
+  fsl_hash_integer(hasher, (int64_t)d);
+  *key = fsl_key_of(fsl_hash_value(hasher));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+static void scale_to_unit(size_t d, double *u) {
+  const double norm = fsl_norm(d, u);
+  for (size_t i = 0; i < d; i++) u[i] /= norm;
+}
+
+static void fill_random(size_t d, size_t n, fsl_key key, double *unit) {
+  for (size_t j = 0; j < n; j++) {
+    double *u = unit + j * d;
+    if (d == 1) u[0] = 1;
+    else if (d == 2) {
+      u[0] = cos(M_PI * (double)j / (double)n);
+      u[1] = sin(M_PI * (double)j / (double)n);
+    } else {
+      fsl_normals(key, j, 0, d, u);
+      scale_to_unit(d, u);
+    }
+  }
+}
+
+fsl_status fsl_directions_create(fsl_ctx *ctx, size_t d, const fsl_forward_model *model, fsl_directions *out) {
+  const size_t n_random = d == 1 ? 1 : FSL_DIRECTIONS, rows = model != NULL && model->linear ? model->m : 0;
+  double *unit;
+  fsl_key key;
+  FSL_GET(ctx, unit, (n_random + rows) * d);
+  FSL_TRY(direction_key(ctx, d, &key));
+  fill_random(d, n_random, key, unit);
+  size_t n = n_random;
+  if (rows > 0) FSL_TRY(fsl_forward_model_matrix(ctx, model, unit + n * d));
+  for (size_t i = 0; i < rows; i++) {
+    const double *row = unit + (n_random + i) * d;
+    if (!(fsl_norm(d, row) > 0)) continue;
+    for (size_t k = 0; k < d; k++) unit[n * d + k] = row[k];
+    scale_to_unit(d, unit + n++ * d);
+  }
+  *out = (fsl_directions){.d = d, .n_random = n_random, .n = n, .unit = unit};
+  return FSL_OK;
+}
+
+/* ---- projections of a law ----------------------------------------------------------------------------------- */
+
+typedef struct projector {
+  fsl_mixture law; /* without components of negligible weight */
+  double *weight, *location, *variance;
+  size_t max_nodes;
+} projector;
+
+/* Components whose weights sum to less than 1e-10 in all change no distance that is shown, and a sampled truth has
+ * millions of them. */
+static fsl_status prune(fsl_ctx *ctx, const fsl_mixture *law, fsl_mixture *out) {
+  const double least = log(1e-10 / (double)law->n);
+  size_t kept = 0;
+  for (size_t i = 0; i < law->n; i++) kept += law->log_weight[i] > least;
+  *out = *law;
+  if (kept > law->n - law->n / 4) return FSL_OK;
+  double *log_weight, *mean;
+  uint32_t *covariance_of = NULL;
+  FSL_GET(ctx, log_weight, kept);
+  FSL_GET(ctx, mean, kept * law->d);
+  if (law->covariance_of != NULL) FSL_GET(ctx, covariance_of, kept);
+  size_t n = 0;
+  for (size_t i = 0; i < law->n; i++) {
+    if (!(law->log_weight[i] > least)) continue;
+    log_weight[n] = law->log_weight[i];
+    if (covariance_of != NULL) covariance_of[n] = law->covariance_of[i];
+    for (size_t k = 0; k < law->d; k++) mean[n * law->d + k] = law->mean[i * law->d + k];
+    n++;
+  }
+  out->n = n;
+  out->log_weight = log_weight;
+  out->mean = mean;
+  out->covariance_of = covariance_of;
+  return FSL_OK;
+}
+
+static fsl_status projector_create(fsl_ctx *ctx, const fsl_mixture *law, size_t n_lines, projector *out) {
+  FSL_TRY(prune(ctx, law, &out->law));
+  const size_t n = out->law.n;
+  FSL_GET(ctx, out->weight, n);
+  FSL_GET(ctx, out->location, n);
+  FSL_GET(ctx, out->variance, n);
+  for (size_t i = 0; i < n; i++) out->weight[i] = exp(out->law.log_weight[i]);
+  const double total = fsl_sum(n, out->weight);
+  for (size_t i = 0; i < n; i++) out->weight[i] /= total;
+  /* The tables of all lines together stay near 25 MB. */
+  const size_t share = ((size_t)1 << 20) / n_lines;
+  out->max_nodes = share < 1024 ? 1024 : share > 8192 ? 8192 : share;
+  return FSL_OK;
+}
+
+static fsl_status project(fsl_ctx *ctx, const projector *p, double a, double v, const double *unit, fsl_line *out) {
+  fsl_law_project(&p->law, a, v, unit, p->location, p->variance);
+  const fsl_line_mixture mixture = {.n = p->law.n,
+                                    .weight = p->weight,
+                                    .location = p->location,
+                                    .variance = p->variance,
+                                    .group = p->law.covariance_of,
+                                    .n_groups = p->law.n_covariances};
+  return fsl_line_of_mixture(ctx, &mixture, p->max_nodes, out);
+}
+
+/* The lines stay, the projector's work space lies below them in the arena: what is large there is a large law's. */
+fsl_status fsl_sliced_project(fsl_ctx *ctx, const fsl_mixture *law, double a, double v,
+                              const fsl_directions *directions, size_t n, fsl_line *line) {
+  projector p;
+  FSL_TRY(projector_create(ctx, law, n, &p));
+  for (size_t j = 0; j < n; j++) FSL_TRY(project(ctx, &p, a, v, directions->unit + j * directions->d, &line[j]));
+  return FSL_OK;
+}
+
+fsl_status fsl_sliced_law_distances(fsl_ctx *ctx, const fsl_directions *directions, size_t n_lines,
+                                    const fsl_line *line, const fsl_mixture *law, double a, double v,
+                                    double *distance) {
+  const fsl_arena_mark start = fsl_arena_now(ctx->arena);
+  projector p;
+  FSL_TRY(projector_create(ctx, law, n_lines, &p));
+  for (size_t j = 0; j < n_lines; j++) {
+    const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+    fsl_line other;
+    FSL_TRY(project(ctx, &p, a, v, directions->unit + j * directions->d, &other));
+    distance[j] = fsl_line_w1(&other, &line[j]);
+    fsl_arena_release(ctx->arena, mark);
+  }
+  fsl_arena_release(ctx->arena, start);
+  return FSL_OK;
+}
+
+/* ---- projections of samples --------------------------------------------------------------------------------- */
+
+static void project_samples(size_t n, size_t d, const double *x, const double *unit, double *out) {
+  for (size_t i = 0; i < n; i++) out[i] = fsl_dot(d, x + i * d, unit);
+  qsort(out, n, sizeof *out, fsl_compare_reals);
+}
+
+fsl_status fsl_sliced_distances(fsl_ctx *ctx, const fsl_directions *directions, size_t n_lines, const fsl_line *line,
+                                size_t n, const double *x, double *distance) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const size_t d = directions->d;
+  double *sorted, *ranks;
+  FSL_GET(ctx, sorted, n);
+  FSL_GET(ctx, ranks, n);
+  fsl_line_ranks(n, ranks);
+  for (size_t j = 0; j < n_lines; j++) {
+    project_samples(n, d, x, directions->unit + j * d, sorted);
+    const fsl_line samples = fsl_line_of_samples(n, sorted, ranks);
+    distance[j] = fsl_line_w1(&samples, &line[j]);
+  }
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+fsl_status fsl_sliced_between(fsl_ctx *ctx, const fsl_directions *directions, size_t n, const double *x, size_t n2,
+                              const double *x2, double *out) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const size_t d = directions->d;
+  double *sorted, *ranks, sum = 0;
+  FSL_GET(ctx, sorted, n + n2);
+  FSL_GET(ctx, ranks, n + n2);
+  fsl_line_ranks(n, ranks);
+  fsl_line_ranks(n2, ranks + n);
+  for (size_t j = 0; j < directions->n_random; j++) {
+    project_samples(n, d, x, directions->unit + j * d, sorted);
+    project_samples(n2, d, x2, directions->unit + j * d, sorted + n);
+    const fsl_line first = fsl_line_of_samples(n, sorted, ranks);
+    const fsl_line second = fsl_line_of_samples(n2, sorted + n, ranks + n);
+    sum += fsl_line_w1(&first, &second);
+  }
+  *out = sum / (double)directions->n_random;
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
