@@ -58,8 +58,7 @@ fsl_status fsl_guided_push(fsl_ctx *ctx, const fsl_states *states, const double 
   const double scale = states->a / states->v;
   double *pulled;
   FSL_GET(ctx, pulled, n * d);
-  for (size_t i = 0; i < n; i++)
-    model->jacobian_t(model, states->mean + i * d, u + i * states->m, pulled + i * d);
+  for (size_t i = 0; i < n; i++) model->jacobian_t(model, states->mean + i * d, u + i * states->m, pulled + i * d);
   FSL_TRY(fsl_posterior_covariance_times(ctx, states->posterior, states->a, states->v, n, states->x, states->mean,
                                          pulled, g));
   for (size_t i = 0; i < n * d; i++) g[i] *= scale;
@@ -91,8 +90,7 @@ static fsl_status gram(fsl_ctx *ctx, const fsl_states *states, double r2, double
   FSL_GET(ctx, matrix, m * d);
   FSL_TRY(fsl_forward_model_matrix(ctx, problem_of(states)->model, matrix));
   for (size_t k = 0; k < m; k++)
-    for (size_t l = 0; l <= k; l++)
-      out[k * m + l] = out[l * m + k] = r2 * fsl_dot(d, matrix + k * d, matrix + l * d);
+    for (size_t l = 0; l <= k; l++) out[k * m + l] = out[l * m + k] = r2 * fsl_dot(d, matrix + k * d, matrix + l * d);
   return FSL_OK;
 }
 

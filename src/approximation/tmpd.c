@@ -46,8 +46,8 @@ static fsl_status solve_tile(fsl_ctx *ctx, int covariance, const fsl_states *til
   double *expected, *spread;
   FSL_GET(ctx, expected, n * m);
   FSL_GET(ctx, spread, n * m * m);
-  FSL_TRY(fsl_posterior_forward_moments(ctx, tile->posterior, tile->a, tile->v, n, tile->x, tile->mean, expected,
-                                        spread));
+  FSL_TRY(
+      fsl_posterior_forward_moments(ctx, tile->posterior, tile->a, tile->v, n, tile->x, tile->mean, expected, spread));
   for (size_t i = 0; i < n; i++) {
     reduce(m, covariance, spread + i * m * m);
     fsl_guided_solve(tile, spread + i * m * m, u + i * m);

@@ -10,20 +10,13 @@ static const fsl_prior_kind *const priors[] = {
 };
 
 static const fsl_forward_model_kind *const forward_models[] = {
-    &fsl_forward_identity,
-    &fsl_forward_linear,
-    &fsl_forward_inpainting,
-    &fsl_forward_blur,
-    &fsl_forward_downsampling,
-    &fsl_forward_random_projection,
-    &fsl_forward_square,
-    &fsl_forward_abs,
-    &fsl_forward_sin,
-    &fsl_forward_tanh,
-    &fsl_forward_product,
-    &fsl_forward_phase_retrieval,
-    &fsl_forward_clip,
-    NULL,
+    &fsl_forward_identity,     &fsl_forward_linear,
+    &fsl_forward_inpainting,   &fsl_forward_blur,
+    &fsl_forward_downsampling, &fsl_forward_random_projection,
+    &fsl_forward_square,       &fsl_forward_abs,
+    &fsl_forward_sin,          &fsl_forward_tanh,
+    &fsl_forward_product,      &fsl_forward_phase_retrieval,
+    &fsl_forward_clip,         NULL,
 };
 
 static const fsl_approximation_kind *const approximations[] = {
