@@ -13,8 +13,12 @@
 static const double reach = 8.5;        /* standard deviations after which a normal's tail is below rounding */
 static const double nodes_per_std = 12; /* of binned mixtures */
 
-static double normal_cdf(double z) { return 0.5 * erfc(-z * M_SQRT1_2); }
-static double normal_density(double z) { return exp(-0.5 * z * z) * 0.5 * M_SQRT1_2 * M_2_SQRTPI; }
+static double normal_cdf(double z) {
+  return 0.5 * erfc(-z * M_SQRT1_2);
+}
+static double normal_density(double z) {
+  return exp(-0.5 * z * z) * 0.5 * M_SQRT1_2 * M_2_SQRTPI;
+}
 
 /* ---- integral of |F - G| ----------------------------------------------------------------------------- */
 
@@ -39,8 +43,10 @@ static double area_across(double h, spot left, spot right) {
   double low = 0, high = 1, s = left.value / (left.value - right.value);
   spot at = hermite(h, left, right, s);
   for (int i = 0; i < 60 && at.value != 0 && high - low > 1e-15; i++) {
-    if ((at.value < 0) == (left.value < 0)) low = s;
-    else high = s;
+    if ((at.value < 0) == (left.value < 0))
+      low = s;
+    else
+      high = s;
     const double newton = s - at.value / (h * at.slope);
     s = newton > low && newton < high ? newton : 0.5 * (low + high);
     const double before = at.value;
@@ -70,7 +76,9 @@ static spot line_at(const fsl_line *line, size_t piece, double x) {
                  (x - line->x[j]) / h);
 }
 
-static spot difference(spot f, spot g) { return (spot){f.value - g.value, f.slope - g.slope}; }
+static spot difference(spot f, spot g) {
+  return (spot){f.value - g.value, f.slope - g.slope};
+}
 
 double fsl_line_w1(const fsl_line *f, const fsl_line *g) {
   size_t i = 0, j = 0;
@@ -95,8 +103,10 @@ static double invert(const fsl_line *line, size_t piece, double p) {
   for (int i = 0; i < 60; i++) {
     const double middle = 0.5 * (low + high);
     if (!(middle > low && middle < high)) break;
-    if (line_at(line, piece, middle).value < p) low = middle;
-    else high = middle;
+    if (line_at(line, piece, middle).value < p)
+      low = middle;
+    else
+      high = middle;
   }
   return 0.5 * (low + high);
 }

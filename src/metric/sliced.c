@@ -27,7 +27,8 @@ static void scale_to_unit(size_t d, double *u) {
 static void fill_random(size_t d, size_t n, fsl_key key, double *unit) {
   for (size_t j = 0; j < n; j++) {
     double *u = unit + j * d;
-    if (d == 1) u[0] = 1;
+    if (d == 1)
+      u[0] = 1;
     else if (d == 2) {
       u[0] = cos(M_PI * (double)j / (double)n);
       u[1] = sin(M_PI * (double)j / (double)n);
@@ -119,13 +120,25 @@ static fsl_status project(fsl_ctx *ctx, const projector *p, double a, double v, 
   return fsl_line_of_mixture(ctx, &mixture, p->max_nodes, out);
 }
 
-/* The lines stay, the projector's work space lies below them in the arena: what is large there is a large law's. */
-fsl_status fsl_sliced_project(fsl_ctx *ctx, const fsl_mixture *law, double a, double v,
+static fsl_status project_all(fsl_ctx *ctx, fsl_ctx *scratch, const fsl_mixture *law, double a, double v,
                               const fsl_directions *directions, size_t n, fsl_line *line) {
   projector p;
-  FSL_TRY(projector_create(ctx, law, n, &p));
+  const fsl_status made = projector_create(scratch, law, n, &p);
+  if (made != FSL_OK) return fsl_fail(ctx, made, "%s", scratch->error);
   for (size_t j = 0; j < n; j++) FSL_TRY(project(ctx, &p, a, v, directions->unit + j * directions->d, &line[j]));
   return FSL_OK;
+}
+
+/* The lines stay; a projector's work space is large for a sampled truth and goes at once, so it has an arena of its
+ * own. */
+fsl_status fsl_sliced_project(fsl_ctx *ctx, const fsl_mixture *law, double a, double v,
+                              const fsl_directions *directions, size_t n, fsl_line *line) {
+  fsl_ctx scratch = *ctx;
+  scratch.arena = fsl_arena_create(0);
+  if (scratch.arena == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for projections");
+  const fsl_status status = project_all(ctx, &scratch, law, a, v, directions, n, line);
+  fsl_arena_destroy(scratch.arena);
+  return status;
 }
 
 fsl_status fsl_sliced_law_distances(fsl_ctx *ctx, const fsl_directions *directions, size_t n_lines,

@@ -1,0 +1,347 @@
+/* metric/kernel_mean.c: sums of Gaussian kernels. A Gaussian kernel integrated against a normal is again one:
+ * E exp(-|x - Y|^2/2h^2) = prod_e (1 + s_e/h^2)^-1/2 exp(-z_e^2 / 2(h^2 + s_e)) in the covariance's eigenbasis. */
+#include "metric/kernel_mean.h"
+
+#include "base/linalg.h"
+
+#include <math.h>
+
+enum { TABLE_NODES = 4097, SELF_DRAWS = 4096, TILE = 256 };
+
+/* Points under one kernel: those of one covariance, in coordinates where the kernel is exp(-|z - z'|^2/2). */
+typedef struct cluster {
+  size_t n;
+  const double *map; /* (d, d): coordinates z = map x; NULL: z = scale x */
+  double scale;
+  const double *z;      /* (n, d) */
+  const double *weight; /* n, the kernel's factor included */
+} cluster;
+
+struct fsl_kernel_mean {
+  size_t d, n_clusters;
+  double h2, self; /* self: E k(Y, Y') */
+  const cluster *cluster;
+  double low, step; /* d = 1: a table of the embedding and its derivative; step 0: none */
+  const double *value, *slope;
+};
+
+/* ---- sums of kernels ---------------------------------------------------------------------------------------- */
+
+static double distance2(size_t d, const double *a, const double *b) {
+  double sum = 0;
+  for (size_t k = 0; k < d; k++) sum += (a[k] - b[k]) * (a[k] - b[k]);
+  return sum;
+}
+
+static double kernel_sum_at(size_t d, const double *z, size_t n, const double *other, const double *weight) {
+  double sum = 0;
+  for (size_t j = 0; j < n; j++) sum += (weight == NULL ? 1 : weight[j]) * exp(-0.5 * distance2(d, z, other + j * d));
+  return sum;
+}
+
+static void row_norms(size_t n, size_t d, const double *z, double *out) {
+  for (size_t i = 0; i < n; i++) out[i] = fsl_dot(d, z + i * d, z + i * d);
+}
+
+static void transpose(size_t n, size_t d, const double *z, double *out) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < d; k++) out[k * n + i] = z[i * d + k];
+}
+
+/* In many dimensions distances come from products of matrices: |z - z'|^2 = |z|^2 + |z'|^2 - 2 z.z'. */
+static fsl_status sums_by_products(fsl_ctx *ctx, size_t d, size_t n, const double *z, size_t m, const double *other,
+                                   const double *weight, double *out) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  double *norm, *tile, *tile_norm, *product;
+  FSL_GET(ctx, norm, n);
+  FSL_GET(ctx, tile, TILE * d);
+  FSL_GET(ctx, tile_norm, TILE);
+  FSL_GET(ctx, product, n * TILE);
+  row_norms(n, d, z, norm);
+  for (size_t from = 0; from < m; from += TILE) {
+    const size_t b = m - from < TILE ? m - from : TILE;
+    transpose(b, d, other + from * d, tile);
+    row_norms(b, d, other + from * d, tile_norm);
+    fsl_matmul(n, d, b, z, tile, 0, product);
+    for (size_t i = 0; i < n; i++)
+      for (size_t j = 0; j < b; j++)
+        out[i] +=
+            (weight == NULL ? 1 : weight[from + j]) * exp(fmin(0, product[i * b + j] - 0.5 * (norm[i] + tile_norm[j])));
+  }
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+/* out_i += sum_j weight_j exp(-|z_i - other_j|^2/2) */
+static fsl_status kernel_sums(fsl_ctx *ctx, size_t d, size_t n, const double *z, size_t m, const double *other,
+                              const double *weight, double *out) {
+  if (d > 16) return sums_by_products(ctx, d, n, z, m, other, weight, out);
+  for (size_t i = 0; i < n; i++) out[i] += kernel_sum_at(d, z + i * d, m, other, weight);
+  return FSL_OK;
+}
+
+static void to_coordinates(const cluster *c, size_t n, size_t d, const double *x, double *z) {
+  if (c->map == NULL) {
+    for (size_t i = 0; i < n * d; i++) z[i] = c->scale * x[i];
+    return;
+  }
+  for (size_t i = 0; i < n; i++) fsl_matvec(d, d, c->map, x + i * d, z + i * d);
+}
+
+/* out (n) = E k(x_i, Y) */
+static fsl_status embedding(fsl_ctx *ctx, const fsl_kernel_mean *kernel, size_t n, const double *x, double *out) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  double *z;
+  FSL_GET(ctx, z, n * kernel->d);
+  for (size_t i = 0; i < n; i++) out[i] = 0;
+  for (size_t c = 0; c < kernel->n_clusters; c++) {
+    const cluster *at = &kernel->cluster[c];
+    to_coordinates(at, n, kernel->d, x, z);
+    FSL_TRY(kernel_sums(ctx, kernel->d, n, z, at->n, at->z, at->weight, out));
+  }
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+/* ---- one dimension: a table, as every set of samples asks for the same function -------------------------------- */
+
+static double embedding_slope(const fsl_kernel_mean *kernel, double x) {
+  double sum = 0;
+  for (size_t c = 0; c < kernel->n_clusters; c++) {
+    const cluster *at = &kernel->cluster[c];
+    const double scale = at->map == NULL ? at->scale : at->map[0], z = scale * x;
+    for (size_t j = 0; j < at->n; j++) {
+      const double gap = z - at->z[j];
+      sum -= at->weight[j] * scale * gap * exp(-0.5 * gap * gap);
+    }
+  }
+  return sum;
+}
+
+static fsl_status tabulate(fsl_ctx *ctx, fsl_kernel_mean *kernel) {
+  size_t n = 0;
+  double low = INFINITY, high = -INFINITY, *node, *value, *slope;
+  for (size_t c = 0; c < kernel->n_clusters; c++) {
+    const cluster *at = &kernel->cluster[c];
+    const double scale = at->map == NULL ? at->scale : at->map[0];
+    for (size_t j = 0; j < at->n; j++) {
+      low = fmin(low, (at->z[j] - 9 * copysign(1, scale)) / scale);
+      low = fmin(low, (at->z[j] + 9 * copysign(1, scale)) / scale);
+      high = fmax(high, (at->z[j] + 9 * copysign(1, scale)) / scale);
+    }
+    n += at->n;
+  }
+  if (kernel->d != 1 || n <= FSL_KERNEL_COVARIANCES || !(high > low)) return FSL_OK;
+  FSL_GET(ctx, node, TABLE_NODES);
+  FSL_GET(ctx, value, TABLE_NODES);
+  FSL_GET(ctx, slope, TABLE_NODES);
+  const double step = (high - low) / (TABLE_NODES - 1);
+  for (size_t i = 0; i < TABLE_NODES; i++) {
+    node[i] = low + (double)i * step;
+    slope[i] = embedding_slope(kernel, node[i]);
+  }
+  FSL_TRY(embedding(ctx, kernel, TABLE_NODES, node, value));
+  kernel->low = low;
+  kernel->step = step;
+  kernel->value = value;
+  kernel->slope = slope;
+  return FSL_OK;
+}
+
+static double interpolate(const fsl_kernel_mean *kernel, double x) {
+  const double place = (x - kernel->low) / kernel->step;
+  if (!(place >= 0 && place < TABLE_NODES - 1)) return 0;
+  const size_t j = (size_t)place;
+  const double s = place - (double)j, h = kernel->step, f = kernel->value[j], rise = kernel->value[j + 1] - f;
+  const double f1 = h * kernel->slope[j], g1 = h * kernel->slope[j + 1];
+  return f + s * (f1 + s * (3 * rise - 2 * f1 - g1 + s * (f1 + g1 - 2 * rise)));
+}
+
+static fsl_status embedding_sum(fsl_ctx *ctx, const fsl_kernel_mean *kernel, size_t n, const double *x, double *sum) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  double *value;
+  FSL_GET(ctx, value, n);
+  if (kernel->step > 0)
+    for (size_t i = 0; i < n; i++) value[i] = interpolate(kernel, x[i]);
+  else
+    FSL_TRY(embedding(ctx, kernel, n, x, value));
+  *sum = fsl_sum(n, value);
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+/* ---- a mixture in closed form ------------------------------------------------------------------------------------ */
+
+static fsl_status covariance_at(fsl_ctx *ctx, const fsl_covariance *covariance, size_t d, double a, double v, double h2,
+                                double power, double **out) {
+  double *m;
+  FSL_GET(ctx, m, d * d);
+  for (size_t i = 0; i < d; i++)
+    for (size_t j = 0; j < d; j++)
+      for (size_t e = 0; e < d; e++) {
+        if (covariance->vectors == NULL && (e != i || e != j)) continue;
+        const double both =
+            covariance->vectors == NULL ? 1 : covariance->vectors[i * d + e] * covariance->vectors[j * d + e];
+        m[i * d + j] += both * pow(a * a * covariance->values[e] + v + h2, power);
+      }
+  *out = m;
+  return FSL_OK;
+}
+
+static double log_factor(const fsl_covariance *covariance, size_t d, double a, double v, double h2) {
+  double sum = 0;
+  for (size_t e = 0; e < d; e++) sum -= 0.5 * log1p((a * a * covariance->values[e] + v) / h2);
+  return sum;
+}
+
+static uint32_t covariance_of(const fsl_mixture *law, size_t k) {
+  return law->covariance_of == NULL ? 0 : law->covariance_of[k];
+}
+
+static fsl_status cluster_create(fsl_ctx *ctx, const fsl_mixture *law, size_t c, double a, double v, double h2,
+                                 cluster *out) {
+  const size_t d = law->d;
+  const fsl_covariance *covariance = &law->covariance[c];
+  size_t n = 0;
+  for (size_t k = 0; k < law->n; k++) n += covariance_of(law, k) == c;
+  double *x, *z, *weight, *map = NULL;
+  FSL_GET(ctx, z, n * d);
+  FSL_GET(ctx, weight, n);
+  FSL_GET(ctx, x, n * d);
+  const double factor = log_factor(covariance, d, a, v, h2);
+  size_t used = 0;
+  for (size_t k = 0; k < law->n; k++) {
+    if (covariance_of(law, k) != c) continue;
+    weight[used] = exp(law->log_weight[k] + factor);
+    for (size_t i = 0; i < d; i++) x[used * d + i] = a * law->mean[k * d + i];
+    used++;
+  }
+  if (!covariance->isotropic) FSL_TRY(covariance_at(ctx, covariance, d, a, v, h2, -0.5, &map));
+  *out = (cluster){
+      .n = n, .map = map, .z = z, .weight = weight, .scale = 1 / sqrt(a * a * covariance->values[0] + v + h2)};
+  to_coordinates(out, n, d, x, z);
+  return FSL_OK;
+}
+
+/* Sum over components k of covariance c and l of covariance e of w_k w_l E k(Y_k, Y_l). */
+static fsl_status pair_sum(fsl_ctx *ctx, const fsl_mixture *law, size_t c, size_t e, double a, double v, double h2,
+                           double *out) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const size_t d = law->d;
+  double *s, *other, *z, *z2, *w2, *sums;
+  FSL_TRY(covariance_at(ctx, &law->covariance[c], d, a, v, 0, 1, &s));
+  FSL_TRY(covariance_at(ctx, &law->covariance[e], d, a, v, h2, 1, &other));
+  for (size_t i = 0; i < d * d; i++) s[i] += other[i];
+  if (!fsl_cholesky(d, s)) return fsl_fail(ctx, FSL_ENUMERIC, "a mixture's covariances cannot be added");
+  FSL_GET(ctx, z, law->n * d);
+  FSL_GET(ctx, z2, law->n * d);
+  FSL_GET(ctx, w2, law->n);
+  FSL_GET(ctx, sums, law->n);
+  size_t n = 0, n2 = 0;
+  double *weight;
+  FSL_GET(ctx, weight, law->n);
+  for (size_t k = 0; k < law->n; k++) {
+    const bool first = covariance_of(law, k) == c, second = covariance_of(law, k) == e;
+    double *at[2] = {first ? z + n * d : NULL, second ? z2 + n2 * d : NULL};
+    for (int side = 0; side < 2; side++) {
+      if (at[side] == NULL) continue;
+      for (size_t i = 0; i < d; i++) at[side][i] = a * law->mean[k * d + i];
+      fsl_forward_solve(d, s, at[side]);
+    }
+    if (first) weight[n++] = exp(law->log_weight[k]);
+    if (second) w2[n2++] = exp(law->log_weight[k]);
+  }
+  FSL_TRY(kernel_sums(ctx, d, n, z, n2, z2, w2, sums));
+  const double factor = exp(0.5 * ((double)d * log(h2) - fsl_cholesky_log_det(d, s)));
+  *out = factor * fsl_dot(n, weight, sums);
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+static fsl_status self_of_mixture(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, double h2, double *self) {
+  *self = 0;
+  for (size_t c = 0; c < law->n_covariances; c++)
+    for (size_t e = c; e < law->n_covariances; e++) {
+      double sum;
+      FSL_TRY(pair_sum(ctx, law, c, e, a, v, h2, &sum));
+      *self += (c == e ? 1 : 2) * sum;
+    }
+  return FSL_OK;
+}
+
+fsl_status fsl_kernel_mean_of_mixture(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, double h2,
+                                      fsl_kernel_mean **out) {
+  fsl_kernel_mean *kernel;
+  cluster *clusters;
+  FSL_GET(ctx, kernel, 1);
+  FSL_GET(ctx, clusters, law->n_covariances);
+  for (size_t c = 0; c < law->n_covariances; c++) FSL_TRY(cluster_create(ctx, law, c, a, v, h2, &clusters[c]));
+  *kernel = (fsl_kernel_mean){.d = law->d, .n_clusters = law->n_covariances, .h2 = h2, .cluster = clusters};
+  FSL_TRY(self_of_mixture(ctx, law, a, v, h2, &kernel->self));
+  FSL_TRY(tabulate(ctx, kernel));
+  *out = kernel;
+  return FSL_OK;
+}
+
+/* ---- draws --------------------------------------------------------------------------------------------------------
+ */
+
+/* Mean of k over pairs of a draw among the first few and another one; a draw is not paired with itself. Evenly spread
+ * quantiles stand for the law itself, so there every pair counts. */
+static fsl_status self_of_draws(fsl_ctx *ctx, const fsl_kernel_mean *kernel, bool even, double *self) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const cluster *all = kernel->cluster;
+  const size_t n = all->n, few = even || n < SELF_DRAWS ? n : SELF_DRAWS;
+  double *sums;
+  FSL_GET(ctx, sums, few);
+  if (kernel->step > 0)
+    for (size_t i = 0; i < few; i++) sums[i] = interpolate(kernel, all->z[i] / all->scale);
+  else
+    FSL_TRY(kernel_sums(ctx, kernel->d, few, all->z, n, all->z, all->weight, sums));
+  const double mean = fsl_sum(few, sums) / (double)few;
+  *self = even ? mean : (mean * (double)n - 1) / (double)(n - 1);
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+fsl_status fsl_kernel_mean_of_draws(fsl_ctx *ctx, size_t n, size_t d, double *draws, double h2, bool even,
+                                    fsl_kernel_mean **out) {
+  fsl_kernel_mean *kernel;
+  cluster *one;
+  double *weight;
+  FSL_GET(ctx, kernel, 1);
+  FSL_GET(ctx, one, 1);
+  FSL_GET(ctx, weight, n);
+  for (size_t i = 0; i < n; i++) weight[i] = 1 / (double)n;
+  *one = (cluster){.n = n, .scale = 1 / sqrt(h2), .z = draws, .weight = weight};
+  to_coordinates(one, n, d, draws, draws);
+  *kernel = (fsl_kernel_mean){.d = d, .n_clusters = 1, .h2 = h2, .cluster = one};
+  FSL_TRY(tabulate(ctx, kernel));
+  FSL_TRY(self_of_draws(ctx, kernel, even, &kernel->self));
+  *out = kernel;
+  return FSL_OK;
+}
+
+/* ---- the discrepancy ------------------------------------------------------------------------------------------------
+ */
+
+fsl_status fsl_kernel_mean_mmd2(fsl_ctx *ctx, const fsl_kernel_mean *kernel, size_t n, const double *x, double *out) {
+  const size_t d = kernel->d, used = n < FSL_KERNEL_PARTICLES ? n : FSL_KERNEL_PARTICLES;
+  *out = NAN;
+  if (used < 2) return FSL_OK;
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  double *z, *sums, cross, own = 0;
+  FSL_GET(ctx, z, used * d);
+  FSL_GET(ctx, sums, used);
+  for (size_t i = 0; i < used * d; i++) z[i] = x[i] / sqrt(kernel->h2);
+  if (d <= 16)
+    for (size_t i = 1; i < used; i++) own += 2 * kernel_sum_at(d, z + i * d, i, z, NULL);
+  else {
+    FSL_TRY(kernel_sums(ctx, d, used, z, used, z, NULL, sums));
+    own = fsl_sum(used, sums) - (double)used;
+  }
+  FSL_TRY(embedding_sum(ctx, kernel, used, x, &cross));
+  *out = own / ((double)used * (double)(used - 1)) - 2 * cross / (double)used + kernel->self;
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}

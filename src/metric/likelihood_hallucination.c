@@ -1,0 +1,74 @@
+/* metric/likelihood_hallucination.c: mass that fits the measurement and not the prior: x_t/a inside the 68 % noise
+ * ellipsoid, x_t outside the 99 % highest-density region of p(x_t) (Hyndman 1996: by the 1 % quantile of the density
+ * at draws from it). */
+#include "metric/scene.h"
+
+#include "base/linalg.h"
+
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { PRIOR_DRAWS = 100000, CHUNK = 2048 };
+
+fsl_status fsl_likelihood_prepare(fsl_ctx *ctx, fsl_scene *scene) {
+  scene->region_threshold = NAN;
+  scene->ellipsoid = gsl_cdf_chisq_Pinv(0.68, (double)scene->setting.problem->noise.m);
+  if (scene->v == 0 && fsl_mixture_is_atomic(scene->prior)) return FSL_OK; /* no density to compare */
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_key key;
+  double *density, *x;
+  FSL_TRY(fsl_scene_key(ctx, scene->setting.key, "prior draws", &key));
+  FSL_GET(ctx, density, PRIOR_DRAWS);
+  FSL_GET(ctx, x, CHUNK * scene->d);
+  for (size_t first = 0; first < PRIOR_DRAWS; first += CHUNK) {
+    const size_t n = PRIOR_DRAWS - first < CHUNK ? PRIOR_DRAWS - first : CHUNK;
+    FSL_TRY(fsl_mixture_draw(ctx, scene->prior, scene->a, scene->v, key, first, n, x, NULL));
+    FSL_TRY(fsl_law_log_density(ctx, scene->prior, scene->a, scene->v, n, x, density + first));
+  }
+  qsort(density, PRIOR_DRAWS, sizeof *density, fsl_compare_reals);
+  scene->region_threshold = density[PRIOR_DRAWS / 100];
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+static bool fits_measurement(const fsl_scene *scene, const double *x, double *clean, double *y) {
+  const fsl_problem *problem = scene->setting.problem;
+  for (size_t k = 0; k < scene->d; k++) clean[k] = x[k] / scene->a;
+  problem->model->value(problem->model, clean, y);
+  double sum = 0;
+  for (size_t i = 0; i < problem->noise.m; i++) {
+    const double z = (problem->y[i] - y[i]) / problem->noise.std[i];
+    sum += z * z;
+  }
+  return sum <= scene->ellipsoid;
+}
+
+fsl_status fsl_likelihood_count(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x, size_t *count) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const size_t d = scene->d;
+  double *clean, *y, *fitting, *density;
+  FSL_GET(ctx, clean, d);
+  FSL_GET(ctx, y, scene->setting.problem->noise.m);
+  FSL_GET(ctx, fitting, n * d);
+  FSL_GET(ctx, density, n);
+  size_t used = 0;
+  *count = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (!fits_measurement(scene, x + i * d, clean, y)) continue;
+    for (size_t k = 0; k < d; k++) fitting[used * d + k] = x[i * d + k];
+    used++;
+  }
+  if (used > 0) FSL_TRY(fsl_law_log_density(ctx, scene->prior, scene->a, scene->v, used, fitting, density));
+  for (size_t i = 0; i < used; i++) *count += density[i] < scene->region_threshold;
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+fsl_status fsl_likelihood_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value) {
+  if (isnan(scene->region_threshold)) return FSL_OK;
+  size_t count;
+  FSL_TRY(fsl_likelihood_count(ctx, scene, batch->n, batch->x, &count));
+  value[FSL_LIKELIHOOD_HALLUCINATION] = fmax((double)count / (double)batch->n - scene->true_both, 0);
+  return FSL_OK;
+}

@@ -1,0 +1,89 @@
+/* metric/moments_metrics.c: mean_error and the spreads: samples' first two moments against truth's at the same t. */
+#include "metric/scene.h"
+
+#include "base/linalg.h"
+
+#include <math.h>
+
+/* S^-1/2, or NULL where S is singular. */
+static fsl_status inverse_root(fsl_ctx *ctx, size_t d, const double *s, const double **out) {
+  double *values, *vectors, *root;
+  FSL_GET(ctx, root, d * d);
+  FSL_GET(ctx, values, d);
+  FSL_GET(ctx, vectors, d * d);
+  FSL_TRY(fsl_symmetric_eigen(ctx, d, s, values, vectors));
+  *out = NULL;
+  if (!(values[0] > 1e-13 * values[d - 1])) return FSL_OK;
+  for (size_t i = 0; i < d; i++)
+    for (size_t j = 0; j < d; j++)
+      for (size_t e = 0; e < d; e++) root[i * d + j] += vectors[i * d + e] * vectors[j * d + e] / sqrt(values[e]);
+  *out = root;
+  return FSL_OK;
+}
+
+fsl_status fsl_moments_prepare(fsl_ctx *ctx, fsl_scene *scene) {
+  const size_t d = scene->d;
+  double *mean, *covariance;
+  FSL_GET(ctx, mean, d);
+  FSL_GET(ctx, covariance, d * d);
+  for (size_t i = 0; i < d; i++) mean[i] = scene->a * scene->setting.truth->mean[i];
+  for (size_t i = 0; i < d * d; i++) covariance[i] = scene->a * scene->a * scene->setting.truth->covariance[i];
+  for (size_t i = 0; i < d; i++) covariance[i * d + i] += scene->v;
+  for (size_t i = 0; i < d; i++) scene->trace += covariance[i * d + i];
+  scene->mean = mean;
+  scene->covariance = covariance;
+  if (fsl_scene_wants(scene, FSL_SPREAD_MIN) || fsl_scene_wants(scene, FSL_SPREAD_MAX))
+    FSL_TRY(inverse_root(ctx, d, covariance, &scene->whiten));
+  return FSL_OK;
+}
+
+static void batch_mean(const fsl_batch *batch, double *mean) {
+  for (size_t i = 0; i < batch->n; i++) fsl_axpy(batch->d, 1, batch->x + i * batch->d, mean);
+  for (size_t k = 0; k < batch->d; k++) mean[k] /= (double)batch->n;
+}
+
+static double batch_trace(const fsl_batch *batch, const double *mean) {
+  double sum = 0;
+  for (size_t i = 0; i < batch->n; i++)
+    for (size_t k = 0; k < batch->d; k++) {
+      const double gap = batch->x[i * batch->d + k] - mean[k];
+      sum += gap * gap;
+    }
+  return sum / (double)(batch->n - 1);
+}
+
+/* Extreme eigenvalues of the covariance of S^-1/2 (x - mean). */
+static fsl_status extreme_spreads(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, const double *mean,
+                                  double *value) {
+  const size_t n = batch->n, d = batch->d;
+  double *white, *flipped, *covariance, *values, *vectors;
+  FSL_GET(ctx, white, n * d);
+  FSL_GET(ctx, flipped, n * d);
+  FSL_GET(ctx, covariance, d * d);
+  FSL_GET(ctx, values, d);
+  FSL_GET(ctx, vectors, d * d);
+  for (size_t i = 0; i < n * d; i++) flipped[i] = batch->x[i] - mean[i % d];
+  fsl_matmul(n, d, d, flipped, scene->whiten, 0, white);
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < d; k++) flipped[k * n + i] = white[i * d + k];
+  fsl_matmul(d, n, d, flipped, white, 0, covariance);
+  for (size_t i = 0; i < d * d; i++) covariance[i] /= (double)(n - 1);
+  FSL_TRY(fsl_symmetric_eigen(ctx, d, covariance, values, vectors));
+  if (fsl_scene_wants(scene, FSL_SPREAD_MIN)) value[FSL_SPREAD_MIN] = fmax(values[0], 0);
+  if (fsl_scene_wants(scene, FSL_SPREAD_MAX)) value[FSL_SPREAD_MAX] = values[d - 1];
+  return FSL_OK;
+}
+
+fsl_status fsl_moments_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value) {
+  if (!(scene->trace > 0) || batch->n < 2) return FSL_OK;
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  double *mean, error = 0;
+  FSL_GET(ctx, mean, batch->d);
+  batch_mean(batch, mean);
+  for (size_t k = 0; k < batch->d; k++) error += (mean[k] - scene->mean[k]) * (mean[k] - scene->mean[k]);
+  if (fsl_scene_wants(scene, FSL_MEAN_ERROR)) value[FSL_MEAN_ERROR] = sqrt(error / scene->trace);
+  if (fsl_scene_wants(scene, FSL_SPREAD_RATIO)) value[FSL_SPREAD_RATIO] = batch_trace(batch, mean) / scene->trace;
+  if (scene->whiten != NULL) FSL_TRY(extreme_spreads(ctx, scene, batch, mean, value));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}

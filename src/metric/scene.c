@@ -1,0 +1,206 @@
+/* metric/scene.c: makes a scene, everything about (problem, truth, t) that gradings share, and grades samples by it. */
+#include "metric/scene.h"
+
+#include "base/linalg.h"
+
+#include <math.h>
+
+/* ---- draws of truth ------------------------------------------------------------------------------------------ */
+
+enum { LEAST_DRAWS = 1 << 15, DRAWS_A_PARTICLE = 16 };
+static const double most_nonfinite = 0.01;
+
+fsl_status fsl_scene_key(fsl_ctx *ctx, fsl_key key, const char *purpose, fsl_key *out) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_hasher *hasher = fsl_hasher_create(ctx->arena);
+  if (hasher == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a key");
+  fsl_hash_text(hasher, purpose);
+  fsl_hash_integer(hasher, (int64_t)key.word[0]);
+  fsl_hash_integer(hasher, (int64_t)key.word[1]);
+  *out = fsl_key_of(fsl_hash_value(hasher));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+fsl_status fsl_truth_stream_create(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, fsl_key key,
+                                   uint64_t total, fsl_truth_stream *out) {
+  *out = (fsl_truth_stream){.law = law, .a = a, .v = v, .key = key, .total = total};
+  if (law->d != 1) return FSL_OK;
+  fsl_directions one;
+  FSL_TRY(fsl_directions_create(ctx, 1, NULL, &one));
+  return fsl_sliced_project(ctx, law, a, v, &one, 1, &out->line);
+}
+
+fsl_status fsl_truth_stream_draw(fsl_ctx *ctx, const fsl_truth_stream *stream, uint64_t first, size_t n, double *x) {
+  if (stream->law->d != 1)
+    return fsl_mixture_draw(ctx, stream->law, stream->a, stream->v, stream->key, first, n, x, NULL);
+  fsl_line_quantiles(&stream->line, first, stream->total, n, x);
+  return FSL_OK;
+}
+
+/* ---- preparation ----------------------------------------------------------------------------------------------- */
+
+static bool wants_modes(const fsl_scene *scene) {
+  return fsl_scene_wants(scene, FSL_MODE_WEIGHT_TV) || fsl_scene_wants(scene, FSL_PRIOR_HALLUCINATION) ||
+         fsl_scene_wants(scene, FSL_WITHIN_MODE_SPREAD);
+}
+
+static fsl_status prepare_lines(fsl_ctx *ctx, fsl_scene *scene) {
+  const fsl_mixture *law = &scene->setting.truth->law;
+  fsl_line *line;
+  if (fsl_scene_wants(scene, FSL_SLICED_W1) || fsl_scene_wants(scene, FSL_MAX_SLICED_W1)) {
+    FSL_GET(ctx, line, scene->directions.n);
+    FSL_TRY(fsl_sliced_project(ctx, law, scene->a, scene->v, &scene->directions, scene->directions.n, line));
+    scene->line = line;
+  }
+  if (fsl_scene_wants(scene, FSL_STOPPING_ERROR)) {
+    FSL_GET(ctx, line, scene->directions.n_random);
+    FSL_TRY(fsl_sliced_project(ctx, law, 1, 0, &scene->directions, scene->directions.n_random, line));
+    scene->line_at_0 = line;
+  }
+  return FSL_OK;
+}
+
+static fsl_status prepare_kernel(fsl_ctx *ctx, fsl_scene *scene) {
+  const fsl_mixture *law = &scene->setting.truth->law;
+  if (law->n <= FSL_KERNEL_COMPONENTS && law->n_covariances <= FSL_KERNEL_COVARIANCES)
+    return fsl_kernel_mean_of_mixture(ctx, law, scene->a, scene->v, scene->trace, &scene->kernel);
+  const size_t n = (size_t)scene->truth.total;
+  double *draws;
+  FSL_GET(ctx, draws, n * scene->d);
+  FSL_TRY(fsl_truth_stream_draw(ctx, &scene->truth, 0, n, draws));
+  return fsl_kernel_mean_of_draws(ctx, n, scene->d, draws, scene->trace, scene->d == 1, &scene->kernel);
+}
+
+static fsl_status prepare(fsl_ctx *ctx, fsl_scene *scene) {
+  const fsl_truth *truth = scene->setting.truth;
+  const uint64_t asked = DRAWS_A_PARTICLE * (uint64_t)scene->setting.particles;
+  fsl_key key;
+  FSL_TRY(fsl_scene_key(ctx, scene->setting.key, "truth draws", &key));
+  FSL_TRY(fsl_truth_stream_create(ctx, &truth->law, scene->a, scene->v, key, asked > LEAST_DRAWS ? asked : LEAST_DRAWS,
+                                  &scene->truth));
+  FSL_TRY(fsl_moments_prepare(ctx, scene));
+  FSL_TRY(prepare_lines(ctx, scene));
+  if (fsl_scene_wants(scene, FSL_MMD2) && scene->trace > 0) FSL_TRY(prepare_kernel(ctx, scene));
+  return fsl_census_prepare(ctx, scene);
+}
+
+static fsl_status unknown_masses(fsl_ctx *ctx, fsl_scene *scene) {
+  double *pooled;
+  FSL_GET(ctx, pooled, fsl_pooled_modes(scene->n_modes));
+  for (size_t k = 0; k < fsl_pooled_modes(scene->n_modes); k++) pooled[k] = NAN;
+  scene->pooled_mass = pooled;
+  return FSL_OK;
+}
+
+fsl_status fsl_scene_create(fsl_ctx *ctx, const fsl_scene_setting *setting, fsl_scene **out) {
+  fsl_scene *scene;
+  FSL_GET(ctx, scene, 1);
+  const fsl_diffusion *diffusion = setting->diffusion;
+  scene->setting = *setting;
+  scene->prior = &setting->problem->prior->population;
+  scene->d = scene->prior->d;
+  scene->n_modes = scene->prior->n_modes;
+  scene->a = setting->t > 0 ? diffusion->a(diffusion, setting->t) : 1;
+  scene->v = setting->t > 0 ? diffusion->v(diffusion, setting->t) : 0;
+  FSL_TRY(fsl_directions_create(ctx, scene->d, setting->problem->model, &scene->directions));
+  FSL_TRY(setting->truth->known ? prepare(ctx, scene) : unknown_masses(ctx, scene));
+  *out = scene;
+  return FSL_OK;
+}
+
+const double *fsl_scene_true_mode_weight(const fsl_scene *scene) {
+  return scene->pooled_mass;
+}
+
+/* ---- grading ----------------------------------------------------------------------------------------------------- */
+
+static bool row_is_finite(size_t d, const double *x) {
+  for (size_t k = 0; k < d; k++)
+    if (!isfinite(x[k])) return false;
+  return true;
+}
+
+static fsl_status finite_rows(fsl_ctx *ctx, size_t n, size_t d, const double *x, fsl_batch *out) {
+  double *kept;
+  FSL_GET(ctx, kept, n * d);
+  *out = (fsl_batch){.d = d, .x = kept};
+  for (size_t i = 0; i < n; i++) {
+    if (!row_is_finite(d, x + i * d)) continue;
+    for (size_t k = 0; k < d; k++) kept[out->n * d + k] = x[i * d + k];
+    out->n++;
+  }
+  return FSL_OK;
+}
+
+static fsl_status assign_modes(fsl_ctx *ctx, const fsl_scene *scene, fsl_batch *batch) {
+  uint32_t *mode;
+  FSL_GET(ctx, mode, batch->n);
+  FSL_TRY(fsl_law_most_responsible(ctx, scene->prior, scene->a, scene->v, batch->n, batch->x, mode));
+  batch->mode = mode;
+  return FSL_OK;
+}
+
+static double mean_of(size_t n, const double *values) {
+  return fsl_sum(n, values) / (double)n;
+}
+
+static fsl_status grade_distances(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value) {
+  const fsl_directions *directions = &scene->directions;
+  double *distance, largest = 0;
+  FSL_GET(ctx, distance, directions->n);
+  if (scene->line != NULL) {
+    FSL_TRY(fsl_sliced_distances(ctx, directions, directions->n, scene->line, batch->n, batch->x, distance));
+    for (size_t j = 0; j < directions->n; j++) largest = fmax(largest, distance[j]);
+    if (fsl_scene_wants(scene, FSL_SLICED_W1)) value[FSL_SLICED_W1] = mean_of(directions->n_random, distance);
+    if (fsl_scene_wants(scene, FSL_MAX_SLICED_W1)) value[FSL_MAX_SLICED_W1] = largest;
+  }
+  if (scene->line_at_0 == NULL) return FSL_OK;
+  FSL_TRY(fsl_sliced_distances(ctx, directions, directions->n_random, scene->line_at_0, batch->n, batch->x, distance));
+  value[FSL_STOPPING_ERROR] = mean_of(directions->n_random, distance);
+  return FSL_OK;
+}
+
+static fsl_status grade_against_truth(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value) {
+  FSL_TRY(fsl_moments_grade(ctx, scene, batch, value));
+  FSL_TRY(grade_distances(ctx, scene, batch, value));
+  if (scene->kernel != NULL) FSL_TRY(fsl_kernel_mean_mmd2(ctx, scene->kernel, batch->n, batch->x, &value[FSL_MMD2]));
+  if (fsl_scene_wants(scene, FSL_WITHIN_MODE_SPREAD)) FSL_TRY(fsl_within_mode_grade(ctx, scene, batch, value));
+  if (fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION)) FSL_TRY(fsl_likelihood_grade(ctx, scene, batch, value));
+  return FSL_OK;
+}
+
+fsl_status fsl_scene_grade(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x, double *value,
+                           double *mode_weight) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_batch batch;
+  for (int i = 0; i < FSL_N_METRICS; i++) value[i] = NAN;
+  for (size_t k = 0; mode_weight != NULL && k < fsl_pooled_modes(scene->n_modes); k++) mode_weight[k] = NAN;
+  if (n == 0) return FSL_OK;
+  FSL_TRY(finite_rows(ctx, n, scene->d, x, &batch));
+  const double lost = (double)(n - batch.n) / (double)n;
+  if (fsl_scene_wants(scene, FSL_NONFINITE_FRACTION)) value[FSL_NONFINITE_FRACTION] = lost;
+  if (!(lost > most_nonfinite)) {
+    if (mode_weight != NULL || wants_modes(scene)) {
+      FSL_TRY(assign_modes(ctx, scene, &batch));
+      FSL_TRY(fsl_modes_grade(ctx, scene, &batch, value, mode_weight));
+    }
+    if (scene->setting.truth->known) FSL_TRY(grade_against_truth(ctx, scene, &batch, value));
+  }
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+fsl_status fsl_scene_sliced_w1_between(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x, size_t n2,
+                                       const double *x2, double *out) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_batch first, second;
+  FSL_TRY(finite_rows(ctx, n, scene->d, x, &first));
+  FSL_TRY(finite_rows(ctx, n2, scene->d, x2, &second));
+  const bool enough = (double)first.n >= (1 - most_nonfinite) * (double)n && first.n > 0 &&
+                      (double)second.n >= (1 - most_nonfinite) * (double)n2 && second.n > 0;
+  *out = NAN;
+  if (enough) FSL_TRY(fsl_sliced_between(ctx, &scene->directions, first.n, first.x, second.n, second.x, out));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}

@@ -1,0 +1,262 @@
+/* metric/score_errors.c: score_error, score_error_abs and path_kl: how far a method's likelihood score is from the
+ * exact one under the posterior's own p(x_t | y). Collective over the team: every rank sees the same states. */
+#include "metric/metric.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { PATH_NODES = 33, LEAST_POINTS = 1001, MOST_POINTS = 32769, MOST_COARSE = 65537, CHUNK = 8192 };
+static const double negligible = -45;  /* log density below its largest: what lies lower carries nothing */
+static const double most_of_one = 0.1; /* of a sum by one draw */
+
+typedef struct judge {
+  const fsl_approximation_kind *kind;
+  const void *params;
+  const fsl_posterior *posterior;
+  const fsl_diffusion *diffusion;
+  size_t d, n_draws;
+  fsl_key key;
+} judge;
+
+/* E |g - g_fsr|^2 and E |g_fsr|^2 at one time, and the largest part one draw has in each (0 by quadrature). */
+typedef struct expectation {
+  double error, exact;
+  double one_error, one_exact;
+} expectation;
+
+typedef struct tally { /* weighted sums over states */
+  double weight, error, exact, top_error, top_exact;
+} tally;
+
+static double square_gap(size_t d, const double *a, const double *b) {
+  double sum = 0;
+  for (size_t k = 0; k < d; k++) sum += (a[k] - b[k]) * (a[k] - b[k]);
+  return sum;
+}
+
+/* Adds n states; weight (n) as log density + log length, NULL: all 1. */
+static fsl_status add_states(fsl_ctx *ctx, const judge *j, double t, size_t n, const double *x, const double *weight,
+                             tally *sum) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const double a = j->diffusion->a(j->diffusion, t), v = j->diffusion->v(j->diffusion, t), scale = a / v;
+  double *mean, *exact, *g;
+  FSL_GET(ctx, mean, n * j->d);
+  FSL_GET(ctx, exact, n * j->d);
+  FSL_GET(ctx, g, n * j->d);
+  const fsl_moments moments = {.mean = mean, .posterior_mean = exact};
+  FSL_TRY(fsl_posterior_moments(ctx, j->posterior, a, v, n, x, &moments));
+  FSL_TRY(fsl_approximation_score(ctx, j->kind, j->params, j->posterior, t, a, v, n, x, g, NULL, NULL));
+  for (size_t i = 0; i < n * j->d; i++) exact[i] = scale * (exact[i] - mean[i]);
+  for (size_t i = 0; i < n * j->d; i++) mean[i] = 0;
+  for (size_t i = 0; i < n; i++) {
+    const double w = weight == NULL ? 1 : weight[i], e = w * square_gap(j->d, g + i * j->d, exact + i * j->d);
+    const double f = w * square_gap(j->d, exact + i * j->d, mean + i * j->d);
+    sum->weight += w;
+    sum->error += e;
+    sum->exact += f;
+    sum->top_error = fmax(sum->top_error, e);
+    sum->top_exact = fmax(sum->top_exact, f);
+  }
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+/* ---- d > 1: exact draws ------------------------------------------------------------------------------------------ */
+
+static fsl_status expect_by_draws(fsl_ctx *ctx, const judge *j, double t, uint64_t node, tally *sum) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const double a = j->diffusion->a(j->diffusion, t), v = j->diffusion->v(j->diffusion, t);
+  double *x;
+  FSL_GET(ctx, x, j->n_draws * j->d);
+  FSL_TRY(fsl_posterior_draw(ctx, j->posterior, a, v, j->key, node * j->n_draws, j->n_draws, x, NULL));
+  FSL_TRY(add_states(ctx, j, t, j->n_draws, x, NULL, sum));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+/* ---- d = 1: quadrature ---------------------------------------------------------------------------------------------
+ */
+
+/* log p(x_t | y) at n points, in chunks that keep the work space small. */
+static fsl_status log_densities(fsl_ctx *ctx, const judge *j, double t, size_t n, const double *x, double *out) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const double a = j->diffusion->a(j->diffusion, t), v = j->diffusion->v(j->diffusion, t);
+  double *mean, *posterior_mean;
+  FSL_GET(ctx, mean, CHUNK);
+  FSL_GET(ctx, posterior_mean, CHUNK);
+  for (size_t first = 0; first < n; first += CHUNK) {
+    const size_t b = n - first < CHUNK ? n - first : CHUNK;
+    const fsl_moments moments = {.mean = mean, .posterior_mean = posterior_mean, .posterior_log_density = out + first};
+    FSL_TRY(fsl_posterior_moments(ctx, j->posterior, a, v, b, x + first, &moments));
+  }
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+/* Where the prior at t has its mass; the posterior's lies inside. */
+static void support(const judge *j, double t, double *low, double *high) {
+  const fsl_mixture *prior = &fsl_posterior_problem(j->posterior)->prior->population;
+  const double a = j->diffusion->a(j->diffusion, t), v = j->diffusion->v(j->diffusion, t);
+  *low = INFINITY;
+  *high = -INFINITY;
+  for (size_t k = 0; k < prior->n; k++) {
+    const size_t c = prior->covariance_of == NULL ? 0 : prior->covariance_of[k];
+    const double reach = 9.5 * (a * sqrt(prior->covariance[c].values[0]) + sqrt(v));
+    *low = fmin(*low, a * prior->mean[k] - reach);
+    *high = fmax(*high, a * prior->mean[k] + reach);
+  }
+}
+
+typedef struct segment { /* of the line, where p(x_t | y) is not negligible */
+  double low, high;
+} segment;
+
+/* p(x_t | y) is a convolution with N(0, v): nodes a standard deviation apart miss none of its peaks. */
+static fsl_status find_segments(fsl_ctx *ctx, const judge *j, double t, segment **out, size_t *n_out) {
+  const double std = sqrt(j->diffusion->v(j->diffusion, t));
+  double low, high, *x, *density, top = -INFINITY;
+  support(j, t, &low, &high);
+  size_t n = (size_t)fmin(ceil((high - low) / std), MOST_COARSE - 1) + 1;
+  if (n < 3) n = 3;
+  const double h = (high - low) / (double)(n - 1);
+  FSL_GET(ctx, x, n);
+  FSL_GET(ctx, density, n);
+  FSL_GET(ctx, *out, n);
+  for (size_t i = 0; i < n; i++) x[i] = low + (double)i * h;
+  FSL_TRY(log_densities(ctx, j, t, n, x, density));
+  for (size_t i = 0; i < n; i++) top = fmax(top, density[i]);
+  *n_out = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (!(density[i] > top + negligible)) continue;
+    segment *last = *n_out > 0 ? *out + *n_out - 1 : NULL;
+    if (last != NULL && x[i] - h <= last->high + 0.5 * h)
+      last->high = x[i] + h;
+    else
+      (*out)[(*n_out)++] = (segment){x[i] - h, x[i] + h};
+  }
+  return FSL_OK;
+}
+
+/* Trapezoid over uniform points of every segment; for a smooth density that vanishes at the ends it converges faster
+ * than any power of the spacing. */
+static fsl_status expect_by_quadrature(fsl_ctx *ctx, const judge *j, double t, tally *sum) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const double std = sqrt(j->diffusion->v(j->diffusion, t));
+  segment *segments;
+  size_t n_segments, n = 0;
+  FSL_TRY(find_segments(ctx, j, t, &segments, &n_segments));
+  double length = 0, top = -INFINITY, *x, *weight, *step;
+  for (size_t s = 0; s < n_segments; s++) length += segments[s].high - segments[s].low;
+  const double asked = fmin(fmax(length / (std / 16), LEAST_POINTS), MOST_POINTS);
+  const size_t room = (size_t)asked + 3 * n_segments + 3;
+  FSL_GET(ctx, x, room);
+  FSL_GET(ctx, weight, room);
+  FSL_GET(ctx, step, room);
+  for (size_t s = 0; s < n_segments; s++) {
+    const double width = segments[s].high - segments[s].low;
+    const size_t points = (size_t)ceil(asked * width / length) + 1;
+    for (size_t i = 0; i < points; i++, n++) {
+      step[n] = width / (double)(points - 1);
+      x[n] = segments[s].low + (double)i * step[n];
+    }
+  }
+  FSL_TRY(log_densities(ctx, j, t, n, x, weight));
+  for (size_t i = 0; i < n; i++) top = fmax(top, weight[i]);
+  for (size_t i = 0; i < n; i++) weight[i] = step[i] * exp(weight[i] - top);
+  for (size_t first = 0; first < n; first += CHUNK) {
+    const size_t b = n - first < CHUNK ? n - first : CHUNK;
+    FSL_TRY(add_states(ctx, j, t, b, x + first, weight + first, sum));
+  }
+  sum->top_error = sum->top_exact = 0;
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+static fsl_status expect(fsl_ctx *ctx, const judge *j, double t, uint64_t node, expectation *out) {
+  tally sum = {0};
+  FSL_TRY(fsl_check_stop(ctx));
+  FSL_TRY(j->d == 1 ? expect_by_quadrature(ctx, j, t, &sum) : expect_by_draws(ctx, j, t, node, &sum));
+  *out = (expectation){sum.error / sum.weight, sum.exact / sum.weight, sum.top_error / sum.weight,
+                       sum.top_exact / sum.weight};
+  return FSL_OK;
+}
+
+/* ---- the three numbers
+ * ------------------------------------------------------------------------------------------------ */
+
+static void relative_and_absolute(const judge *j, double t, const expectation *e, double *relative, double *absolute) {
+  const double v = j->diffusion->v(j->diffusion, t), d = (double)j->d;
+  const bool steady_error = e->one_error <= most_of_one * e->error,
+             steady_exact = e->one_exact <= most_of_one * e->exact;
+  *relative = *absolute = NAN;
+  if (steady_error) *absolute = sqrt(v * e->error / d);
+  if (steady_error && steady_exact && !(e->exact < 1e-6 * d / v)) *relative = sqrt(e->error / e->exact);
+}
+
+typedef struct node {
+  double t;
+  expectation at;
+} node;
+
+static int compare_nodes(const void *a, const void *b) {
+  const double x = ((const node *)a)->t, y = ((const node *)b)->t;
+  return (x > y) - (x < y);
+}
+
+/* 1/2 integral of g2 E|g - g_fsr|^2 from t to the last node. NaN where one draw carries over a tenth of it. */
+static double path_kl(const judge *j, size_t n, const node *nodes, double t) {
+  double sum = 0, one = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (nodes[i].t < t) continue;
+    const double below = i > 0 && nodes[i - 1].t >= t ? nodes[i].t - nodes[i - 1].t : 0;
+    const double above = i + 1 < n ? nodes[i + 1].t - nodes[i].t : 0;
+    const double weight = 0.25 * (below + above) * j->diffusion->g2(j->diffusion, nodes[i].t);
+    sum += weight * nodes[i].at.error;
+    one = fmax(one, weight * nodes[i].at.one_error);
+  }
+  return one <= most_of_one * sum ? sum : NAN;
+}
+
+static fsl_status find(fsl_ctx *ctx, const judge *j, double t_max, size_t n_times, const double *times,
+                       const fsl_score_errors *out) {
+  const size_t n = PATH_NODES + n_times;
+  double t_min = times[0];
+  node *nodes;
+  FSL_GET(ctx, nodes, n);
+  for (size_t i = 0; i < n_times; i++) t_min = fmin(t_min, times[i]);
+  for (size_t i = 0; i < n_times; i++) nodes[i].t = times[i];
+  for (size_t i = 0; i < PATH_NODES; i++)
+    nodes[n_times + i].t = i + 1 == PATH_NODES ? t_max : t_min + (t_max - t_min) * (double)i / (PATH_NODES - 1);
+  for (size_t i = 0; i < n; i++) {
+    const bool again = i == n_times; /* the first node is min(times), already known */
+    for (size_t k = 0; again && k < n_times; k++)
+      if (times[k] == t_min) nodes[i].at = nodes[k].at;
+    if (!again) FSL_TRY(expect(ctx, j, nodes[i].t, i, &nodes[i].at));
+  }
+  for (size_t i = 0; i < n_times; i++)
+    relative_and_absolute(j, times[i], &nodes[i].at, &out->score_error[i], &out->score_error_abs[i]);
+  qsort(nodes, n, sizeof *nodes, compare_nodes);
+  for (size_t i = 0; i < n_times; i++) out->path_kl[i] = path_kl(j, n, nodes, times[i]);
+  return FSL_OK;
+}
+
+fsl_status fsl_score_errors_find(fsl_ctx *ctx, const fsl_approximation_kind *kind, const void *params,
+                                 const fsl_posterior *posterior, const fsl_diffusion *diffusion, double t_max,
+                                 size_t n_times, const double *times, size_t n_draws, fsl_key key,
+                                 const fsl_score_errors *out) {
+  for (size_t i = 0; i < n_times; i++) out->score_error[i] = out->score_error_abs[i] = out->path_kl[i] = NAN;
+  if (n_times == 0 || kind->score == NULL || !fsl_posterior_is_exact(posterior) ||
+      fsl_approximation_inapplicable(kind, posterior) != NULL)
+    return FSL_OK;
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const judge j = {.kind = kind,
+                   .params = params,
+                   .posterior = posterior,
+                   .diffusion = diffusion,
+                   .d = fsl_posterior_dimension(posterior),
+                   .n_draws = n_draws,
+                   .key = key};
+  FSL_TRY(find(ctx, &j, t_max, n_times, times, out));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
