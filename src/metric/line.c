@@ -235,7 +235,7 @@ static fsl_status normals_of(fsl_ctx *ctx, const fsl_line_mixture *mixture, exte
   qsort(t.x, t.n, sizeof *t.x, fsl_compare_reals);
   size_t n = 0;
   for (size_t j = 0; j < t.n; j++)
-    if (n == 0 || t.x[j] > t.x[n - 1]) t.x[n++] = t.x[j];
+    if (n == 0 || t.x[j] > t.x[n - 1] + 1e-3 * least) t.x[n++] = t.x[j]; /* rounding would spoil secants */
   t.n = n;
   for (size_t j = 0; j < n; j++)
     for (size_t k = 0; k < mixture->n; k++) {

@@ -90,7 +90,7 @@ typedef struct fsl_reference_overall {
   double mode_weight_tv, ess, khat, log_evidence_error;
 } fsl_reference_overall;
 
-/* On a team of one. scene at t (t = 0 included); n_draws >= 512 for effective_atoms. */
+/* On a team of one. scene at t (t = 0 included); n_draws >= 512 for effective_atoms, 0: not wanted. */
 FSL_CHECKED fsl_status fsl_reference_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_posterior *posterior,
                                            fsl_key key, size_t n_draws, fsl_reference_at *out);
 FSL_CHECKED fsl_status fsl_reference_overall_grade(fsl_ctx *ctx, const fsl_scene *scene_at_0,

@@ -67,7 +67,7 @@ fsl_status fsl_reference_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_p
     FSL_TRY(grade_moments(ctx, scene, &law, out));
     if (scene->line != NULL) FSL_TRY(grade_distance(ctx, scene, &law, &out->sliced_w1));
   }
-  if (scene->v > 0 && made_of_atoms(posterior))
+  if (scene->v > 0 && n_draws > 0 && made_of_atoms(posterior))
     FSL_TRY(effective_atoms(ctx, scene, posterior, key, n_draws, &out->effective_atoms));
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
