@@ -1,0 +1,157 @@
+/* atoms.c: a set of atoms: its leaves, likelihoods and evidence, and passes over it. */
+#include <math.h>
+#include <string.h>
+
+#include "base/linalg.h"
+#include "posterior/internal.h"
+
+static uint64_t leaf_size_most(const fsl_atom_set *set) { return fsl_leaf_start(set->n_total, set->n_leaves, 1); }
+
+static size_t offset_of(const fsl_atom_set *set, size_t leaf) {
+  return (size_t)(fsl_leaf_start(set->n_total, set->n_leaves, leaf) -
+                  fsl_leaf_start(set->n_total, set->n_leaves, set->first_leaf));
+}
+
+fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset) {
+  const size_t first = offset_of(set, leaf), n = offset_of(set, leaf + 1) - first;
+  *offset = first;
+  return (fsl_block){.n = n,
+                     .d = set->d,
+                     .x = set->x + first * set->d,
+                     .log_weight = set->log_weight != NULL ? set->log_weight + first : NULL,
+                     .log_likelihood = set->log_likelihood + first,
+                     .likelihood = set->likelihood + first,
+                     .chunk_max = set->chunk_max + (leaf - set->first_leaf) * set->chunks,
+                     .adjust = set->adjust != NULL ? set->adjust + first : NULL};
+}
+
+/* ---- a pass over the leaves ------------------------------------------------------------------------------------- */
+
+typedef struct walk {
+  const fsl_atom_set *set;
+  const fsl_pass *pass;
+  const double *payload, *inner;
+  fsl_tiles tiles;
+  double *stack; /* (levels, lanes records): the pending subtrees */
+} walk;
+
+static fsl_block leaf_block(const walk *w, size_t leaf) {
+  size_t offset;
+  fsl_block block = fsl_atoms_leaf(w->set, leaf, &offset);
+  block.p = w->pass->p;
+  block.payload = w->payload != NULL ? w->payload + offset * w->pass->p : NULL;
+  block.q = w->pass->q;
+  block.inner = w->inner != NULL ? w->inner + offset * w->pass->q : NULL;
+  return block;
+}
+
+/* One tile over this rank's leaves; equal subtrees merge as soon as both are there, like a binary counter. */
+static fsl_status walk_tile(fsl_ctx *ctx, const walk *w, size_t first, double *records) {
+  const fsl_partial_shape shape = w->pass->shape;
+  const size_t left = w->pass->n - first, count = left < w->tiles.lanes ? left : w->tiles.lanes;
+  const size_t width = fsl_partial_width(shape), level_size = w->tiles.lanes * width;
+  fsl_tile tile;
+  fsl_tiles_load(w->pass, &w->tiles, first, &tile);
+  size_t top = 0;
+  for (size_t i = 0; i < w->set->own_leaves; ++i) {
+    FSL_TRY(fsl_check_stop(ctx));
+    const fsl_block block = leaf_block(w, w->set->first_leaf + i);
+    fsl_pass_block(w->pass, &w->tiles, &tile, &block, first, w->stack + top++ * level_size);
+    for (size_t done = i + 1; done % 2 == 0; done /= 2, --top)
+      fsl_partial_merge(shape, count, w->stack + (top - 2) * level_size, w->stack + (top - 1) * level_size);
+  }
+  memcpy(records, w->stack, count * width * sizeof *records);
+  return FSL_OK;
+}
+
+static fsl_status walk_all(fsl_ctx *ctx, walk *w, double *records) {
+  const size_t width = fsl_partial_width(w->pass->shape);
+  size_t levels = 1;
+  for (size_t leaves = w->set->own_leaves; leaves > 0; leaves /= 2) ++levels;
+  FSL_TRY(fsl_tiles_create(ctx, w->pass, &w->tiles));
+  FSL_GET(ctx, w->stack, levels * w->tiles.lanes * width);
+  for (size_t first = 0; first < w->pass->n; first += w->tiles.lanes)
+    FSL_TRY(walk_tile(ctx, w, first, records + first * width));
+  return FSL_OK;
+}
+
+fsl_status fsl_atoms_run(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, const double *payload,
+                         const double *inner, double *records) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  walk w = {.set = set, .pass = pass, .payload = payload, .inner = inner};
+  const fsl_status status = records != NULL ? walk_all(ctx, &w, records)
+                                            : fsl_fail(ctx, FSL_ENOMEM, "out of memory: partial moments of %zu states",
+                                                       pass->n);
+  fsl_arena_release(ctx->arena, mark);
+  return set->sharded ? fsl_team_merge(ctx, status, pass->shape, pass->n, records) : status;
+}
+
+/* ---- what follows from the atoms -------------------------------------------------------------------------------- */
+
+static fsl_status find_likelihoods(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set *set) {
+  double *l;
+  FSL_GET(ctx, l, set->n);
+  for (size_t i = 0; i < set->n; ++i) {
+    l[i] = fsl_noise_log_density(&problem->noise, problem->y, set->forward + i * set->m);
+    if (isnan(l[i]) || l[i] == INFINITY)
+      return fsl_fail(ctx, FSL_ENUMERIC, "the forward model is not a number at atom %zu of the prior", i);
+  }
+  set->log_likelihood = l;
+  return FSL_OK;
+}
+
+static fsl_status find_chunks(fsl_ctx *ctx, fsl_atom_set *set) {
+  double *likelihood, *chunk_max;
+  set->chunks = (size_t)((leaf_size_most(set) + FSL_CHUNK - 1) / FSL_CHUNK);
+  FSL_GET(ctx, likelihood, set->n);
+  FSL_GET(ctx, chunk_max, set->own_leaves * set->chunks);
+  for (size_t leaf = 0; leaf < set->own_leaves; ++leaf) {
+    const size_t start = offset_of(set, set->first_leaf + leaf), end = offset_of(set, set->first_leaf + leaf + 1);
+    for (size_t i = start; i < end; ++i) {
+      double *most = chunk_max + leaf * set->chunks + (i - start) / FSL_CHUNK;
+      if ((i - start) % FSL_CHUNK == 0) *most = FSL_FLOOR;
+      *most = fmax(*most, set->log_likelihood[i]);
+    }
+    for (size_t i = start; i < end; ++i)
+      likelihood[i] = exp(set->log_likelihood[i] - chunk_max[leaf * set->chunks + (i - start) / FSL_CHUNK]);
+  }
+  set->likelihood = likelihood;
+  set->chunk_max = chunk_max;
+  return FSL_OK;
+}
+
+/* Totals and cumulative weights W_i of this rank's leaves. */
+static void find_leaf(const fsl_atom_set *set, size_t leaf, double *cumulative, double *leaf_log) {
+  const size_t start = offset_of(set, leaf), end = offset_of(set, leaf + 1);
+  for (size_t i = start; i < end; ++i)
+    cumulative[i] = set->log_likelihood[i] + (set->log_weight != NULL ? set->log_weight[i] : -set->log_norm);
+  leaf_log[leaf] = fsl_log_sum_exp(end - start, cumulative + start);
+  double sum = 0.0;
+  for (size_t i = start; i < end; ++i) {
+    if (leaf_log[leaf] > -INFINITY) sum += exp(cumulative[i] - leaf_log[leaf]);
+    cumulative[i] = sum;
+  }
+}
+
+static fsl_status prepare(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set *set, double *leaf_log) {
+  double *cumulative;
+  FSL_TRY(find_likelihoods(ctx, problem, set));
+  FSL_TRY(find_chunks(ctx, set));
+  FSL_GET(ctx, cumulative, set->n);
+  for (size_t i = 0; i < set->own_leaves; ++i) find_leaf(set, set->first_leaf + i, cumulative, leaf_log);
+  set->cumulative = cumulative;
+  return FSL_OK;
+}
+
+fsl_status fsl_atoms_finish(fsl_ctx *ctx, fsl_status status, const fsl_problem *problem, fsl_atom_set *set) {
+  double *leaf_log = fsl_arena_get(ctx->arena, set->n_leaves, sizeof *leaf_log);
+  if (status == FSL_OK && leaf_log == NULL) status = fsl_fail(ctx, FSL_ENOMEM, "out of memory: the table of leaves");
+  if (status == FSL_OK) status = prepare(ctx, problem, set, leaf_log);
+  if (set->sharded) status = fsl_team_gather(ctx, status, set->own_leaves, leaf_log);
+  if (status != FSL_OK) return status;
+  set->leaf_log = leaf_log;
+  set->log_evidence = fsl_log_sum_exp(set->n_leaves, leaf_log);
+  if (!isfinite(set->log_evidence))
+    return fsl_fail(ctx, FSL_ENUMERIC, "no atom of the prior can have given this measurement");
+  return FSL_OK;
+}

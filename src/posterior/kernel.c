@@ -1,0 +1,507 @@
+/* kernel.c: the hot kernels (see kernel.h), compiled once for each instruction set with -DFSL_KERNEL_ISA=<name>.
+ * Vectors are as wide as the target's registers: wider ones compile badly. Each chunk of atoms goes through distances,
+ * maxima, exponentials and weighted sums, all in the first-level cache; the maximum is online (Milakov & Gimelshein
+ * 2018), and the posterior side reuses the prior side's exponential wherever that loses nothing. */
+#include "posterior/kernel.h"
+
+#include <string.h>
+
+#if defined __SSE2__
+#include <immintrin.h>
+#endif
+
+#if defined __AVX512F__
+enum { WIDTH = 8, DIMS = 4 };
+#elif defined __AVX__
+enum { WIDTH = 4, DIMS = 2 };
+#elif defined __aarch64__
+enum { WIDTH = 2, DIMS = 4 };
+#else
+enum { WIDTH = 2, DIMS = 2 };
+#endif
+
+enum { V = 2, LANES = V * WIDTH, ROWS = 4, DEPTH = 128, SPARSE_FROM = 12 };
+
+typedef double vec __attribute__((vector_size(WIDTH * 8), may_alias));
+typedef int64_t ivec __attribute__((vector_size(WIDTH * 8), may_alias));
+
+#if defined __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+/* ---- vectors --------------------------------------------------------------------------------------------------- */
+
+INLINE vec splat(double s) { return s - (vec){0}; }
+INLINE vec choose(ivec mask, vec yes, vec no) { return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask)); }
+
+INLINE vec larger(vec a, vec b) {
+#if defined __AVX512F__
+  return (vec)_mm512_max_pd((__m512d)a, (__m512d)b);
+#elif defined __AVX__
+  return (vec)_mm256_max_pd((__m256d)a, (__m256d)b);
+#elif defined __SSE2__
+  return (vec)_mm_max_pd((__m128d)a, (__m128d)b);
+#else
+  return choose(a > b, a, b);
+#endif
+}
+
+INLINE bool any(ivec mask) {
+  int64_t all = 0;
+  UNROLL for (int k = 0; k < WIDTH; ++k) all |= mask[k];
+  return all != 0;
+}
+
+/* Any lane of a nonnegative vector above 0. */
+INLINE bool some(vec a) {
+#if defined __AVX512F__
+  return _mm512_cmp_pd_mask((__m512d)a, _mm512_setzero_pd(), _CMP_GT_OQ) != 0;
+#elif defined __AVX__
+  return _mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, _mm256_setzero_pd(), _CMP_GT_OQ)) != 0;
+#else
+  return any(a > 0.0);
+#endif
+}
+
+/* y where x > low, else 0 */
+INLINE vec keep(vec y, vec x, double low) {
+#if defined __AVX512F__
+  return (vec)_mm512_maskz_mov_pd(_mm512_cmp_pd_mask((__m512d)x, _mm512_set1_pd(low), _CMP_GT_OQ), (__m512d)y);
+#else
+  return (vec)((ivec)y & (x > low));
+#endif
+}
+
+/* exp on (-708, 709), 0 below: x = n log 2 + r by rounding with a magic number, then a minimax polynomial of degree 11
+ * with p(0) = 1 exactly (error 1.7e-17 before rounding), so that an unchanged maximum rescales by exactly 1. */
+INLINE vec exponential(vec x) {
+  const double magic = 0x1.8p52;
+  const vec t = x * 0x1.71547652b82fep+0 + magic;
+  const vec n = t - magic;
+  const vec r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+  vec p = r * 0x1.af38d53857513p-26 + 0x1.2891a8c1d838dp-22;
+  p = p * r + 0x1.71de0d9c145d0p-19;
+  p = p * r + 0x1.a019b8ef67c6cp-16;
+  p = p * r + 0x1.a01a01a7c8d47p-13;
+  p = p * r + 0x1.6c16c17893833p-10;
+  p = p * r + 0x1.11111111109adp-7;
+  p = p * r + 0x1.5555555553d4fp-5;
+  p = p * r + 0x1.5555555555556p-3;
+  p = p * r + 0x1.0000000000001p-1;
+  p = (p * r) * r + r;
+  p = p + 1.0;
+  const vec scaled = (vec)((ivec)p + ((ivec)t << 52));
+  return keep(scaled, x, -708.0);
+}
+
+/* Products of tiny weights may be subnormal, which is slow and means nothing here: flush them inside the kernel. */
+INLINE unsigned flush_subnormals(void) {
+#if defined __SSE2__
+  const unsigned before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040u);
+  return before;
+#else
+  return 0;
+#endif
+}
+
+INLINE void restore(unsigned before) {
+#if defined __SSE2__
+  _mm_setcsr(before);
+#else
+  (void)before;
+#endif
+}
+
+/* ---- one chunk ------------------------------------------------------------------------------------------------- */
+
+/* What one chunk leaves behind: weights of the atoms `row` that have any, in order. */
+typedef struct chunk {
+  size_t first, n; /* atoms first .. first+n-1 of the block */
+  vec logit[FSL_CHUNK][V];
+  vec e[FSL_CHUNK][V], q[FSL_CHUNK][V];
+  uint32_t row[FSL_CHUNK];
+  size_t count;
+  vec rescale[V], post_rescale[V];
+} chunk;
+
+INLINE const vec *lanes_of(const double *values) { return (const vec *)values; }
+
+INLINE void distance_rows(int rows, const double *x, size_t d, double a, const double *atoms, size_t stride, bool go_on,
+                          vec (*out)[V]) {
+  vec s[ROWS][V];
+  UNROLL for (int i = 0; i < rows; ++i) UNROLL for (int v = 0; v < V; ++v) s[i][v] = go_on ? out[i][v] : (vec){0};
+  for (size_t j = 0; j < d; ++j) {
+    UNROLL for (int i = 0; i < rows; ++i) {
+      const vec atom = splat(atoms[(size_t)i * stride + j]);
+      UNROLL for (int v = 0; v < V; ++v) {
+        const vec delta = lanes_of(x)[j * V + (size_t)v] - a * atom;
+        s[i][v] += delta * delta;
+      }
+    }
+  }
+  UNROLL for (int i = 0; i < rows; ++i) UNROLL for (int v = 0; v < V; ++v) out[i][v] = s[i][v];
+}
+
+INLINE void distances(const fsl_block *b, const fsl_tile *tile, chunk *c) {
+  for (size_t j = 0; j < b->d; j += DEPTH) {
+    const size_t depth = b->d - j < DEPTH ? b->d - j : DEPTH;
+    const double *x = tile->x + j * LANES, *atoms = b->x + c->first * b->d + j;
+    size_t i = 0;
+    for (; i + ROWS <= c->n; i += ROWS)
+      distance_rows(ROWS, x, depth, tile->a, atoms + i * b->d, b->d, j > 0, c->logit + i);
+    for (; i < c->n; ++i) distance_rows(1, x, depth, tile->a, atoms + i * b->d, b->d, j > 0, c->logit + i);
+  }
+}
+
+/* Distances become logits; `max` becomes the largest so far. */
+INLINE void logits(const fsl_block *b, const fsl_tile *tile, double shift, chunk *c, vec max[V]) {
+  distances(b, tile, c);
+  for (size_t i = 0; i < c->n; ++i) {
+    const double weight = shift + (b->log_weight != NULL ? b->log_weight[c->first + i] : 0.0);
+    UNROLL for (int v = 0; v < V; ++v) {
+      c->logit[i][v] = weight - tile->h * c->logit[i][v];
+      max[v] = larger(c->logit[i][v], max[v]);
+    }
+  }
+}
+
+INLINE void posterior_max(const fsl_block *b, const chunk *c, vec max[V]) {
+  const double *l = b->log_likelihood + c->first;
+  for (size_t i = 0; i < c->n; ++i)
+    UNROLL for (int v = 0; v < V; ++v) max[v] = larger(c->logit[i][v] + l[i], max[v]);
+}
+
+INLINE void list_rows(chunk *c, bool sparse, bool posterior) {
+  c->count = 0;
+  for (size_t i = 0; i < c->n; ++i) {
+    vec all = c->e[i][0] + c->e[i][1];
+    if (posterior) all += c->q[i][0] + c->q[i][1];
+    c->row[c->count] = (uint32_t)i;
+    c->count += !sparse || some(all);
+  }
+}
+
+INLINE void prior_weights(chunk *c, const vec max[V], vec sum[V]) {
+  vec s[V] = {{0}};
+  for (size_t i = 0; i < c->n; ++i) {
+    UNROLL for (int v = 0; v < V; ++v) {
+      c->e[i][v] = exponential(c->logit[i][v] - max[v]);
+      s[v] += c->e[i][v];
+    }
+  }
+  UNROLL for (int v = 0; v < V; ++v) sum[v] = sum[v] * c->rescale[v] + s[v];
+}
+
+/* Both sides with one exponential a pair: q = e L f, f = exp(M + max l - M~). It loses nothing while f < e^600: an e
+ * that was flushed belongs to q < e^-100. */
+INLINE void both_weights(const double *likelihood, chunk *c, const vec max[V], vec sum[V], const vec factor[V],
+                         vec post_sum[V]) {
+  vec s[V] = {{0}}, sq[V] = {{0}};
+  for (size_t i = 0; i < c->n; ++i) {
+    UNROLL for (int v = 0; v < V; ++v) {
+      const vec e = exponential(c->logit[i][v] - max[v]);
+      const vec q = e * likelihood[i] * factor[v];
+      c->e[i][v] = e;
+      c->q[i][v] = q;
+      s[v] += e;
+      sq[v] += q;
+    }
+  }
+  UNROLL for (int v = 0; v < V; ++v) {
+    sum[v] = sum[v] * c->rescale[v] + s[v];
+    post_sum[v] = post_sum[v] * c->post_rescale[v] + sq[v];
+  }
+}
+
+/* The same for a chunk where some lane needs its own second exponential; the other lanes keep the first way's bits. */
+static void careful_weights(const fsl_block *b, chunk *c, const vec max[V], vec sum[V], const vec factor[V],
+                            const vec gap[V], const vec post_max[V], vec post_sum[V]) {
+  const double *likelihood = b->likelihood + c->first, *l = b->log_likelihood + c->first;
+  const vec before[V] = {post_sum[0], post_sum[1]};
+  both_weights(likelihood, c, max, sum, factor, post_sum);
+  vec s[V] = {{0}};
+  for (size_t i = 0; i < c->n; ++i) {
+    UNROLL for (int v = 0; v < V; ++v) {
+      const vec own = exponential(c->logit[i][v] + l[i] - post_max[v]);
+      c->q[i][v] = choose(gap[v] > 600.0, own, c->q[i][v]);
+      s[v] += c->q[i][v];
+    }
+  }
+  UNROLL for (int v = 0; v < V; ++v) post_sum[v] = before[v] * c->post_rescale[v] + s[v];
+}
+
+INLINE void posterior_weights(const fsl_block *b, chunk *c, const vec max[V], vec sum[V], const vec post_max[V],
+                              vec post_sum[V]) {
+  vec gap[V], factor[V];
+  UNROLL for (int v = 0; v < V; ++v) {
+    gap[v] = max[v] + b->chunk_max[c->first / FSL_CHUNK] - post_max[v];
+    factor[v] = exponential(choose(gap[v] > 600.0, splat(600.0), gap[v]));
+  }
+  if (any((gap[0] > 600.0) | (gap[1] > 600.0)))
+    careful_weights(b, c, max, sum, factor, gap, post_max, post_sum);
+  else
+    both_weights(b->likelihood + c->first, c, max, sum, factor, post_sum);
+}
+
+/* ---- weighted sums --------------------------------------------------------------------------------------------- */
+
+INLINE void sum_dims(int dims, const chunk *c, bool posterior, const double *payload, size_t stride, vec (*total)[V],
+                     vec (*post_total)[V]) {
+  vec s[DIMS][V], sq[DIMS][V];
+  UNROLL for (int j = 0; j < dims; ++j) UNROLL for (int v = 0; v < V; ++v) s[j][v] = sq[j][v] = (vec){0};
+  for (size_t k = 0; k < c->count; ++k) {
+    const size_t i = c->row[k];
+    UNROLL for (int j = 0; j < dims; ++j) {
+      const vec value = splat(payload[i * stride + (size_t)j]);
+      UNROLL for (int v = 0; v < V; ++v) {
+        s[j][v] += c->e[i][v] * value;
+        if (posterior) sq[j][v] += c->q[i][v] * value;
+      }
+    }
+  }
+  UNROLL for (int j = 0; j < dims; ++j) UNROLL for (int v = 0; v < V; ++v) {
+    total[j][v] = total[j][v] * c->rescale[v] + s[j][v];
+    if (posterior) post_total[j][v] = post_total[j][v] * c->post_rescale[v] + sq[j][v];
+  }
+}
+
+INLINE void sum_payload(const fsl_block *b, const fsl_tile *tile, const chunk *c, bool posterior) {
+  const double *payload = b->payload + c->first * b->p;
+  vec(*total)[V] = (vec(*)[V])(void *)tile->vec, (*post)[V] = (vec(*)[V])(void *)tile->post_vec;
+  size_t j = 0;
+  for (; j + DIMS <= b->p; j += DIMS)
+    sum_dims(DIMS, c, posterior, payload + j, b->p, total + j, posterior ? post + j : NULL);
+  for (; j < b->p; ++j) sum_dims(1, c, posterior, payload + j, b->p, total + j, posterior ? post + j : NULL);
+}
+
+INLINE void sum_energy(const fsl_block *b, const fsl_tile *tile, const chunk *c, const vec max[V], const vec step[V],
+                       const vec old_sum[V]) {
+  vec *energy = (vec *)(void *)tile->energy;
+  vec s[V] = {{0}};
+  for (size_t i = 0; i < c->n; ++i) {
+    const double adjust = b->adjust != NULL ? b->adjust[c->first + i] : 0.0;
+    UNROLL for (int v = 0; v < V; ++v) s[v] += c->e[i][v] * (larger(c->logit[i][v] - max[v], splat(-800.0)) + adjust);
+  }
+  UNROLL for (int v = 0; v < V; ++v) energy[v] = c->rescale[v] * (energy[v] + old_sum[v] * step[v]) + s[v];
+}
+
+INLINE void set(double *values, size_t n, double value) {
+  for (size_t i = 0; i < n * LANES; ++i) values[i] = value;
+}
+
+INLINE void store(double *out, const vec values[V]) { memcpy(out, values, sizeof(vec[V])); }
+
+/* The part every pass has in common: the chunk at `first`, its logits, the new maximum and the old one's factor. */
+INLINE void open_chunk(const fsl_block *b, const fsl_tile *tile, size_t first, double shift, chunk *c, vec max[V],
+                       vec step[V]) {
+  c->first = first;
+  c->n = b->n - first < FSL_CHUNK ? b->n - first : FSL_CHUNK;
+  const vec old[V] = {max[0], max[1]};
+  logits(b, tile, shift, c, max);
+  UNROLL for (int v = 0; v < V; ++v) {
+    step[v] = old[v] - max[v];
+    c->rescale[v] = exponential(step[v]);
+  }
+}
+
+INLINE void means_of(const fsl_block *b, const fsl_tile *tile, bool posterior) {
+  chunk c;
+  vec max[V] = {splat(FSL_FLOOR), splat(FSL_FLOOR)}, sum[V] = {{0}}, step[V];
+  vec post_max[V] = {splat(FSL_FLOOR), splat(FSL_FLOOR)}, post_sum[V] = {{0}};
+  set(tile->vec, b->p, 0.0);
+  if (posterior) set(tile->post_vec, b->p, 0.0);
+  if (tile->entropy) set(tile->energy, 1, 0.0);
+  for (size_t first = 0; first < b->n; first += FSL_CHUNK) {
+    open_chunk(b, tile, first, 0.0, &c, max, step);
+    const vec old_sum[V] = {sum[0], sum[1]};
+    if (posterior) {
+      const vec old[V] = {post_max[0], post_max[1]};
+      posterior_max(b, &c, post_max);
+      UNROLL for (int v = 0; v < V; ++v) c.post_rescale[v] = exponential(old[v] - post_max[v]);
+      posterior_weights(b, &c, max, sum, post_max, post_sum);
+    } else {
+      prior_weights(&c, max, sum);
+    }
+    list_rows(&c, b->p >= SPARSE_FROM, posterior);
+    if (c.count > 0) sum_payload(b, tile, &c, posterior);
+    if (tile->entropy) sum_energy(b, tile, &c, max, step, old_sum);
+  }
+  store(tile->max, max);
+  store(tile->sum, sum);
+  if (posterior) {
+    store(tile->post_max, post_max);
+    store(tile->post_sum, post_sum);
+  }
+}
+
+static void means(const fsl_block *block, const fsl_tile *tile) {
+  const unsigned before = flush_subnormals();
+  if (tile->posterior)
+    means_of(block, tile, true);
+  else
+    means_of(block, tile, false);
+  restore(before);
+}
+
+/* ---- second moments -------------------------------------------------------------------------------------------- */
+
+/* total += sum_k z_k (P_k - centre) over the listed rows */
+INLINE void sum_centred(int dims, const chunk *c, vec (*z)[V], const double *payload, size_t stride, const vec *centre,
+                        vec (*total)[V]) {
+  vec s[DIMS][V];
+  UNROLL for (int j = 0; j < dims; ++j) UNROLL for (int v = 0; v < V; ++v) s[j][v] = (vec){0};
+  for (size_t k = 0; k < c->count; ++k) {
+    const size_t i = c->row[k];
+    UNROLL for (int j = 0; j < dims; ++j) {
+      const vec value = splat(payload[i * stride + (size_t)j]);
+      UNROLL for (int v = 0; v < V; ++v) s[j][v] += z[i][v] * (value - centre[j * V + v]);
+    }
+  }
+  UNROLL for (int j = 0; j < dims; ++j) UNROLL for (int v = 0; v < V; ++v)
+    total[j][v] = total[j][v] * c->rescale[v] + s[j][v];
+}
+
+INLINE void sum_all_centred(const chunk *c, vec (*z)[V], const double *payload, size_t stride, const vec *centre,
+                            size_t from, size_t to, vec (*total)[V]) {
+  size_t j = from;
+  for (; j + DIMS <= to; j += DIMS)
+    sum_centred(DIMS, c, z, payload + j, stride, centre + j * V, total + (j - from));
+  for (; j < to; ++j) sum_centred(1, c, z, payload + j, stride, centre + j * V, total + (j - from));
+}
+
+/* q_i = e_i (Q_i - qc) . u */
+INLINE void project(const fsl_block *b, const fsl_tile *tile, chunk *c) {
+  const vec *centre = lanes_of(tile->inner_centre), *u = lanes_of(tile->u);
+  for (size_t k = 0; k < c->count; ++k) {
+    const size_t i = c->row[k];
+    const double *inner = b->inner + (c->first + i) * b->q;
+    vec s[V] = {{0}};
+    for (size_t j = 0; j < b->q; ++j)
+      UNROLL for (size_t v = 0; v < V; ++v) s[v] += (inner[j] - centre[j * V + v]) * u[j * V + v];
+    UNROLL for (int v = 0; v < V; ++v) c->q[i][v] = c->e[i][v] * s[v];
+  }
+}
+
+static void cross(const fsl_block *b, const fsl_tile *tile) {
+  const unsigned before = flush_subnormals();
+  chunk c;
+  vec max[V] = {splat(FSL_FLOOR), splat(FSL_FLOOR)}, sum[V] = {{0}}, step[V];
+  set(tile->vec, b->p, 0.0);
+  for (size_t first = 0; first < b->n; first += FSL_CHUNK) {
+    open_chunk(b, tile, first, 0.0, &c, max, step);
+    prior_weights(&c, max, sum);
+    list_rows(&c, true, false);
+    if (c.count == 0) continue;
+    project(b, tile, &c);
+    sum_all_centred(&c, c.q, b->payload + first * b->p, b->p, lanes_of(tile->payload_centre), 0, b->p,
+                    (vec(*)[V])(void *)tile->vec);
+  }
+  store(tile->max, max);
+  store(tile->sum, sum);
+  restore(before);
+}
+
+static void spread(const fsl_block *b, const fsl_tile *tile) {
+  const unsigned before = flush_subnormals();
+  chunk c;
+  vec max[V] = {splat(FSL_FLOOR), splat(FSL_FLOOR)}, sum[V] = {{0}}, step[V];
+  const vec *centre = lanes_of(tile->payload_centre);
+  set(tile->vec, b->p * (b->p + 1) / 2, 0.0);
+  for (size_t first = 0; first < b->n; first += FSL_CHUNK) {
+    open_chunk(b, tile, first, 0.0, &c, max, step);
+    prior_weights(&c, max, sum);
+    list_rows(&c, true, false);
+    if (c.count == 0) continue;
+    const double *payload = b->payload + first * b->p;
+    vec(*total)[V] = (vec(*)[V])(void *)tile->vec;
+    for (size_t j = 0; j < b->p; total += b->p - j, ++j) {
+      for (size_t k = 0; k < c.count; ++k)
+        UNROLL for (size_t v = 0; v < V; ++v)
+          c.q[c.row[k]][v] = c.e[c.row[k]][v] * (payload[c.row[k] * b->p + j] - centre[j * V + v]);
+      sum_all_centred(&c, c.q, payload, b->p, centre, j, b->p, total);
+    }
+  }
+  store(tile->max, max);
+  store(tile->sum, sum);
+  restore(before);
+}
+
+/* ---- modes and picks ------------------------------------------------------------------------------------------- */
+
+static void modes(const fsl_block *b, const fsl_tile *tile, double shift, size_t n_modes) {
+  const unsigned before = flush_subnormals();
+  chunk c;
+  vec max[V], sum[V], step[V];
+  memcpy(max, tile->max, sizeof max);
+  memcpy(sum, tile->sum, sizeof sum);
+  vec(*total)[V] = (vec(*)[V])(void *)tile->vec;
+  for (size_t first = 0; first < b->n; first += FSL_CHUNK) {
+    open_chunk(b, tile, first, shift, &c, max, step);
+    prior_weights(&c, max, sum);
+    if (any((step[0] < 0.0) | (step[1] < 0.0)))
+      for (size_t k = 0; k < n_modes; ++k) UNROLL for (int v = 0; v < V; ++v) total[k][v] *= c.rescale[v];
+    if (n_modes == 0) continue;
+    for (size_t i = 0; i < c.n; ++i) {
+      const size_t mode = b->mode_of != NULL ? b->mode_of[first + i] : b->first_mode + first + i;
+      UNROLL for (int v = 0; v < V; ++v) total[mode][v] += c.e[i][v];
+    }
+  }
+  store(tile->max, max);
+  store(tile->sum, sum);
+  restore(before);
+}
+
+static void pick(const fsl_block *b, const fsl_tile *tile, size_t *index) {
+  const unsigned before = flush_subnormals();
+  chunk c;
+  vec unused[V] = {splat(FSL_FLOOR), splat(FSL_FLOOR)}, step[V], sum[V] = {{0}};
+  ivec passed[V] = {{0}}, last[V] = {{0}};
+  const vec *max = lanes_of(tile->maximum), *target = lanes_of(tile->target);
+  for (size_t first = 0; first < b->n; first += FSL_CHUNK) {
+    open_chunk(b, tile, first, 0.0, &c, unused, step);
+    for (size_t i = 0; i < c.n; ++i) {
+      const double l = tile->posterior ? b->log_likelihood[first + i] : 0.0;
+      const ivec here = (ivec){0} + (int64_t)(first + i);
+      UNROLL for (int v = 0; v < V; ++v) {
+        const vec weight = exponential(c.logit[i][v] + l - max[v]);
+        const ivec positive = weight > 0.0;
+        sum[v] += weight;
+        passed[v] -= sum[v] <= target[v];
+        last[v] = (here & positive) | (last[v] & ~positive);
+      }
+    }
+  }
+  for (size_t k = 0; k < LANES; ++k) {
+    const int64_t after = passed[k / WIDTH][k % WIDTH], limit = last[k / WIDTH][k % WIDTH];
+    index[k] = (size_t)(after < limit ? after : limit);
+  }
+  restore(before);
+}
+
+static void exponential_of(double *values) {
+  for (size_t i = 0; i < FSL_MAX_LANES; i += WIDTH) {
+    vec x;
+    memcpy(&x, values + i, sizeof x);
+    x = exponential(x);
+    memcpy(values + i, &x, sizeof x);
+  }
+}
+
+#define GLUE_(a, b) a##b
+#define GLUE(a, b) GLUE_(a, b)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+
+extern const fsl_kernel GLUE(fsl_kernel_, FSL_KERNEL_ISA);
+const fsl_kernel GLUE(fsl_kernel_, FSL_KERNEL_ISA) = {.name = TEXT(FSL_KERNEL_ISA),
+                                                      .lanes = LANES,
+                                                      .means = means,
+                                                      .cross = cross,
+                                                      .spread = spread,
+                                                      .modes = modes,
+                                                      .pick = pick,
+                                                      .exponential = exponential_of};

@@ -1,0 +1,36 @@
+/* posterior/merge.h: partial softmax moments and the fixed binary tree they merge in. The bits of a merged partial
+ * depend on the leaves alone, not on how many ranks hold them. */
+#ifndef FSL_POSTERIOR_MERGE_H
+#define FSL_POSTERIOR_MERGE_H
+
+#include "fslens/base.h"
+
+/* A record of one state: for each side (prior; then posterior where there is one) the running maximum M, the sum S of
+ * exp(logit - M), the energy sum exp(logit - M)(logit - M + adjust), and p weighted sums. */
+typedef struct fsl_partial_shape {
+  size_t sides, p;
+  bool energy; /* false: that slot stays 0 */
+} fsl_partial_shape;
+
+enum { FSL_PARTIAL_MAX, FSL_PARTIAL_SUM, FSL_PARTIAL_ENERGY, FSL_PARTIAL_VEC };
+
+size_t fsl_partial_side(fsl_partial_shape shape);  /* doubles a side: 3 + p */
+size_t fsl_partial_width(fsl_partial_shape shape); /* doubles a state */
+/* lower = lower + upper, for n states; `lower` covers the lower leaves. */
+void fsl_partial_merge(fsl_partial_shape shape, size_t n, double *lower, const double *upper);
+/* The same with the result in `upper`. */
+void fsl_partial_merge_up(fsl_partial_shape shape, size_t n, const double *lower, double *upper);
+/* Records of no atoms. */
+void fsl_partial_clear(fsl_partial_shape shape, size_t n, double *records);
+
+/* Collective: merges the records of aligned subtrees over the team by recursive doubling; every rank ends with the
+ * same bits. `status` is this rank's own so far: a rank in trouble passes it (records may be NULL then), takes part
+ * to the end and gets it back; the others get FSL_ESTOP when it was that, else the partner's code. */
+FSL_CHECKED fsl_status fsl_team_merge(fsl_ctx *ctx, fsl_status status, fsl_partial_shape shape, size_t n,
+                                      double *records);
+/* Collective: values of which one rank at most holds each, the others 0, become known to all. */
+FSL_CHECKED fsl_status fsl_team_share(fsl_ctx *ctx, fsl_status status, size_t n, double *values);
+/* Collective: rank r holds rows r n .. (r + 1) n - 1 of `values` (size n each); afterwards every rank holds all. */
+FSL_CHECKED fsl_status fsl_team_gather(fsl_ctx *ctx, fsl_status status, size_t n, double *values);
+
+#endif

@@ -1,0 +1,107 @@
+/* pass.c: tiles of states against blocks of atoms. */
+#include "posterior/pass.h"
+
+#include <math.h>
+#include <string.h>
+
+bool fsl_is_finite(size_t n, const double *values) {
+  for (size_t j = 0; j < n; ++j)
+    if (!isfinite(values[j])) return false;
+  return true;
+}
+
+void fsl_lanes_pack(size_t lanes, size_t n, size_t width, const double *rows, size_t first, double *out) {
+  const size_t count = n - first < lanes ? n - first : lanes;
+  memset(out, 0, width * lanes * sizeof *out);
+  for (size_t k = 0; k < count; ++k) {
+    const double *row = rows + (first + k) * width;
+    if (!fsl_is_finite(width, row)) continue;
+    for (size_t j = 0; j < width; ++j) out[j * lanes + k] = row[j];
+  }
+}
+
+size_t fsl_pass_sums(fsl_pass_what what, size_t p) { return what == FSL_PASS_SPREAD ? p * (p + 1) / 2 : p; }
+
+fsl_status fsl_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_tiles *out) {
+  const size_t lanes = pass->kernel->lanes, sums = pass->shape.p;
+  *out = (fsl_tiles){.lanes = lanes};
+  FSL_GET(ctx, out->x, pass->d * lanes);
+  FSL_GET(ctx, out->max, lanes);
+  FSL_GET(ctx, out->sum, lanes);
+  FSL_GET(ctx, out->energy, lanes);
+  FSL_GET(ctx, out->vec, (sums + 1) * lanes);
+  if (pass->what != FSL_PASS_MEANS) FSL_GET(ctx, out->payload_centre, pass->p * lanes);
+  if (pass->what == FSL_PASS_CROSS) {
+    FSL_GET(ctx, out->inner_centre, pass->q * lanes);
+    FSL_GET(ctx, out->u, pass->q * lanes);
+  }
+  if (pass->shape.sides == 2) {
+    FSL_GET(ctx, out->post_max, lanes);
+    FSL_GET(ctx, out->post_sum, lanes);
+    FSL_GET(ctx, out->post_vec, (sums + 1) * lanes);
+  }
+  return FSL_OK;
+}
+
+void fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, fsl_tile *out) {
+  const size_t lanes = tiles->lanes;
+  fsl_lanes_pack(lanes, pass->n, pass->d, pass->x, first, tiles->x);
+  if (pass->what != FSL_PASS_MEANS)
+    fsl_lanes_pack(lanes, pass->n, pass->p, pass->payload_centre, first, tiles->payload_centre);
+  if (pass->what == FSL_PASS_CROSS) {
+    fsl_lanes_pack(lanes, pass->n, pass->q, pass->inner_centre, first, tiles->inner_centre);
+    fsl_lanes_pack(lanes, pass->n, pass->q, pass->u, first, tiles->u);
+  }
+  *out = (fsl_tile){.a = pass->a,
+                    .h = pass->h,
+                    .x = tiles->x,
+                    .payload_centre = tiles->payload_centre,
+                    .inner_centre = tiles->inner_centre,
+                    .u = tiles->u,
+                    .posterior = pass->shape.sides == 2,
+                    .entropy = pass->shape.energy,
+                    .max = tiles->max,
+                    .sum = tiles->sum,
+                    .energy = tiles->energy,
+                    .vec = tiles->vec,
+                    .post_max = tiles->post_max,
+                    .post_sum = tiles->post_sum,
+                    .post_vec = tiles->post_vec};
+}
+
+static void unpack_side(const fsl_tiles *tiles, size_t k, size_t sums, const double *max, const double *sum,
+                        const double *energy, const double *vec, double *record) {
+  record[FSL_PARTIAL_MAX] = max[k];
+  record[FSL_PARTIAL_SUM] = sum[k];
+  record[FSL_PARTIAL_ENERGY] = energy != NULL ? energy[k] : 0.0;
+  for (size_t j = 0; j < sums; ++j) record[FSL_PARTIAL_VEC + j] = vec[j * tiles->lanes + k];
+}
+
+void fsl_pass_block(const fsl_pass *pass, const fsl_tiles *tiles, const fsl_tile *tile, const fsl_block *block,
+                    size_t first, double *records) {
+  const fsl_kernel *kernel = pass->kernel;
+  if (pass->what == FSL_PASS_MEANS) kernel->means(block, tile);
+  if (pass->what == FSL_PASS_CROSS) kernel->cross(block, tile);
+  if (pass->what == FSL_PASS_SPREAD) kernel->spread(block, tile);
+  const size_t count = pass->n - first < tiles->lanes ? pass->n - first : tiles->lanes, sums = pass->shape.p;
+  const size_t width = fsl_partial_width(pass->shape), side = fsl_partial_side(pass->shape);
+  for (size_t k = 0; k < count; ++k) {
+    double *record = records + k * width;
+    unpack_side(tiles, k, sums, tiles->max, tiles->sum, tile->entropy ? tiles->energy : NULL, tiles->vec, record);
+    if (tile->posterior)
+      unpack_side(tiles, k, sums, tiles->post_max, tiles->post_sum, NULL, tiles->post_vec, record + side);
+  }
+}
+
+fsl_status fsl_pass_run(fsl_ctx *ctx, const fsl_pass *pass, const fsl_block *block, double *records) {
+  const size_t width = fsl_partial_width(pass->shape);
+  fsl_tiles tiles;
+  FSL_TRY(fsl_tiles_create(ctx, pass, &tiles));
+  for (size_t first = 0; first < pass->n; first += tiles.lanes) {
+    fsl_tile tile;
+    FSL_TRY(fsl_check_stop(ctx));
+    fsl_tiles_load(pass, &tiles, first, &tile);
+    fsl_pass_block(pass, &tiles, &tile, block, first, records + first * width);
+  }
+  return FSL_OK;
+}
