@@ -1,5 +1,6 @@
 # fslens. `make demo` and `make test` set up a fresh machine by themselves; plain `make` only builds. `make help` lists all.
 
+MAKEFLAGS += --no-builtin-rules
 BUILD ?= build
 CC ?= cc
 MPICC ?= mpicc
@@ -82,11 +83,13 @@ $(BUILD)/src/store/results_provenance.o $(BUILD)/src/commands/main.o: $(BUILD)/v
 FORCE:
 
 # ---- tests -----------------------------------------------------------------------------------------------------
+# The runner's decisions are pure functions: tested without MPI.
+PURE_OBJ := $(BUILD)/src/runner/schedule.o $(BUILD)/src/runner/progress.o
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
-$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -MMD -MP -MT $@ -MF $@.d $< -o $@ $(BUILD)/libfslens.a $(PKG_LIBS) -lcmocka -lpthread
+	$(CC) $(FLAGS) -MMD -MP -MT $@ -MF $@.d $< -o $@ $(PURE_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS) -lcmocka -lpthread
 
 unit: $(UNIT) ## build the unit tests
 
@@ -128,4 +131,5 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo "Variables: BUILD, CC, CFLAGS, SAN=1 (address and undefined-behaviour sanitizers), WERROR=1, PREFIX, PYTHON"
 
+%.d: ;
 -include $(LIB_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(UNIT:=.d)
