@@ -53,7 +53,7 @@ fsl_status fsl_scene_floor(fsl_ctx *ctx, const fsl_scene *scene, const fsl_mixtu
     FSL_TRY(fsl_mixture_draw(ctx, exact, scene->a, scene->v, key, s * particles, particles, set, NULL));
     FSL_TRY(fsl_scene_grade(ctx, scene, particles, set, value + s * FSL_N_METRICS, NULL));
     if (s % 2 == 0 || !fsl_scene_wants(scene, FSL_SLICED_W1)) continue;
-    double distance;
+    double distance = NAN;
     FSL_TRY(fsl_scene_sliced_w1_between(ctx, scene, particles, x, particles, x + size, &distance));
     between += distance / (FSL_FLOOR_SETS / 2);
   }

@@ -262,7 +262,7 @@ static fsl_status self_of_mixture(fsl_ctx *ctx, const fsl_mixture *law, double a
   *self = 0;
   for (size_t c = 0; c < law->n_covariances; c++)
     for (size_t e = c; e < law->n_covariances; e++) {
-      double sum;
+      double sum = 0;
       FSL_TRY(pair_sum(ctx, law, c, e, a, v, h2, &sum));
       *self += (c == e ? 1 : 2) * sum;
     }
@@ -330,7 +330,7 @@ fsl_status fsl_kernel_mean_mmd2(fsl_ctx *ctx, const fsl_kernel_mean *kernel, siz
   *out = NAN;
   if (used < 2) return FSL_OK;
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  double *z, *sums, cross, own = 0;
+  double *z, *sums, cross = 0, own = 0;
   FSL_GET(ctx, z, used * d);
   FSL_GET(ctx, sums, used);
   for (size_t i = 0; i < used * d; i++) z[i] = x[i] / sqrt(kernel->h2);

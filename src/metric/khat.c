@@ -54,7 +54,7 @@ fsl_status fsl_pareto_khat(fsl_ctx *ctx, size_t n, const double *log_weight, dou
   /* Ties with the cut and underflowed weights are no exceedances of a continuous tail. */
   const size_t used = tail - below;
   if (used >= 5 && exceedance[below] < exceedance[tail - 1]) {
-    double k;
+    double k = NAN;
     FSL_TRY(fsl_pareto_shape(ctx, used, exceedance + below, &k));
     *khat = (k * (double)used + 0.5 * 10) / ((double)used + 10);
   }

@@ -67,7 +67,7 @@ fsl_status fsl_likelihood_count(fsl_ctx *ctx, const fsl_scene *scene, size_t n, 
 
 fsl_status fsl_likelihood_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value) {
   if (isnan(scene->region_threshold)) return FSL_OK;
-  size_t count;
+  size_t count = 0;
   FSL_TRY(fsl_likelihood_count(ctx, scene, batch->n, batch->x, &count));
   value[FSL_LIKELIHOOD_HALLUCINATION] = fmax((double)count / (double)batch->n - scene->true_both, 0);
   return FSL_OK;

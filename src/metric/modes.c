@@ -31,7 +31,7 @@ static fsl_status count_chunk(fsl_ctx *ctx, const fsl_scene *scene, const fsl_tr
     if (c->main && mode[i] == scene->main_mode) fsl_spread_add(&c->spread, scene->d, x + i * scene->d, scene->mean);
   }
   if (!c->both) return FSL_OK;
-  size_t both;
+  size_t both = 0;
   FSL_TRY(fsl_likelihood_count(ctx, scene, n, x, &both));
   c->n_both += both;
   return FSL_OK;

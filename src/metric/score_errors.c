@@ -142,8 +142,8 @@ static fsl_status find_segments(fsl_ctx *ctx, const judge *j, double t, segment 
 static fsl_status expect_by_quadrature(fsl_ctx *ctx, const judge *j, double t, tally *sum) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   const double std = sqrt(j->diffusion->v(j->diffusion, t));
-  segment *segments;
-  size_t n_segments, n = 0;
+  segment *segments = NULL;
+  size_t n_segments = 0, n = 0;
   FSL_TRY(find_segments(ctx, j, t, &segments, &n_segments));
   double length = 0, top = -INFINITY, *x, *weight, *step;
   for (size_t s = 0; s < n_segments; s++) length += segments[s].high - segments[s].low;

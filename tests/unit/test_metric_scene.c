@@ -1,0 +1,409 @@
+/* Scenes and floors on problems whose every figure has a closed form: three atoms, and normals. */
+#include "metric/metric.h"
+
+#include "base/linalg.h"
+#include "posterior/law.h"
+#include "problem/kinds.h"
+
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define assert_near(value, expected, error) assert_true(fabs((value) - (expected)) <= (error))
+#define must(call)                          assert_int_equal((call), FSL_OK)
+
+enum { EVERY = (1 << FSL_N_METRICS) - 1 };
+static const double betas[] = {0.01, 20};
+static const fsl_key key = {{11, 12}};
+
+static double cdf(double z) {
+  return 0.5 * erfc(-z * M_SQRT1_2);
+}
+
+/* A denoising problem with its closed-form truth. */
+typedef struct world {
+  fsl_ctx ctx;
+  fsl_prior prior;
+  fsl_forward_model model;
+  fsl_problem problem;
+  fsl_truth truth;
+  fsl_diffusion diffusion;
+  double y[8], std[8], mode_weight[8], mean[8], covariance[64], identity[64];
+} world;
+
+/* prior: a mixture whose arrays outlive the world. */
+static void start(world *w, const fsl_mixture *prior, const double *y, double std) {
+  const size_t d = prior->d;
+  const char *bad = NULL;
+  memset(w, 0, sizeof *w);
+  w->ctx = (fsl_ctx){.arena = fsl_arena_create(0), .team = &fsl_team_solo};
+  w->prior = (fsl_prior){.d = d, .population = *prior};
+  must(fsl_forward_model_create(&w->ctx, &fsl_forward_identity, NULL, d, &w->model, &bad));
+  for (size_t i = 0; i < d; i++) {
+    w->y[i] = y[i];
+    w->std[i] = std;
+    w->identity[i * d + i] = 1;
+  }
+  w->problem = (fsl_problem){.prior = &w->prior, .model = &w->model, .noise = {d, w->std}, .y = w->y};
+  fsl_truth *t = &w->truth;
+  t->known = true;
+  must(fsl_mixture_condition(&w->ctx, prior, d, w->identity, NULL, w->std, w->y, &t->law, &t->log_evidence));
+  must(fsl_mixture_moments(&w->ctx, &t->law, w->mean, w->covariance));
+  fsl_mixture_mode_weights(&t->law, w->mode_weight);
+  t->mean = w->mean;
+  t->covariance = w->covariance;
+  t->mode_weight = w->mode_weight;
+  w->diffusion = fsl_diffusion_vp.functions;
+  w->diffusion.params = betas;
+}
+
+static void stop(world *w) {
+  fsl_arena_destroy(w->ctx.arena);
+}
+
+static fsl_scene *scene_at(world *w, double t, uint32_t metrics) {
+  const fsl_scene_setting setting = {.problem = &w->problem,
+                                     .truth = &w->truth,
+                                     .diffusion = &w->diffusion,
+                                     .t = t,
+                                     .particles = 2048,
+                                     .metrics = metrics,
+                                     .key = key};
+  fsl_scene *scene;
+  must(fsl_scene_create(&w->ctx, &setting, &scene));
+  return scene;
+}
+
+static double a_at(const world *w, double t) {
+  return w->diffusion.a(&w->diffusion, t);
+}
+static double v_at(const world *w, double t) {
+  return w->diffusion.v(&w->diffusion, t);
+}
+
+static const double tri_mean[] = {-1.8, 0.2, 2.2}, zeros[8] = {0}, ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+static const fsl_covariance no_spread = {.values = zeros, .isotropic = true};
+static const fsl_covariance unit_spread = {.values = ones, .isotropic = true};
+
+static fsl_mixture tri(double log_weight[3]) {
+  for (int k = 0; k < 3; k++) log_weight[k] = -log(3);
+  return (fsl_mixture){.d = 1,
+                       .n = 3,
+                       .log_weight = log_weight,
+                       .mean = tri_mean,
+                       .n_covariances = 1,
+                       .covariance = &no_spread,
+                       .n_modes = 3};
+}
+
+static const double log_one[] = {0};
+
+static fsl_mixture standard_normal(size_t d) {
+  return (fsl_mixture){.d = d,
+                       .n = 1,
+                       .log_weight = log_one,
+                       .mean = zeros,
+                       .n_covariances = 1,
+                       .covariance = &unit_spread,
+                       .n_modes = 1};
+}
+
+/* ---- three atoms -------------------------------------------------------------------------------------------- */
+
+static void masses_of_three_atoms_are_those_between_their_midpoints(void **state) {
+  (void)state;
+  world w;
+  double log_weight[3];
+  const double y = 1;
+  const fsl_mixture prior = tri(log_weight);
+  start(&w, &prior, &y, 0.3);
+  const double t = 0.2, a = a_at(&w, t), s = sqrt(v_at(&w, t)), edge[] = {-a * 0.8, a * 1.2};
+  const double *mass = fsl_scene_true_mode_weight(scene_at(&w, t, EVERY));
+  for (int k = 0; k < 3; k++) {
+    double exact = 0;
+    for (int i = 0; i < 3; i++) {
+      const double below = k == 0 ? 0 : cdf((edge[k - 1] - a * tri_mean[i]) / s);
+      const double above = k == 2 ? 1 : cdf((edge[k] - a * tri_mean[i]) / s);
+      exact += w.mode_weight[i] * (above - below);
+    }
+    assert_near(mass[k], exact, 1e-4);
+  }
+  const double *at_0 = fsl_scene_true_mode_weight(scene_at(&w, 0, EVERY));
+  for (int k = 0; k < 3; k++) assert_near(at_0[k], w.mode_weight[k], 1e-14);
+  stop(&w);
+}
+
+static void exact_samples_score_at_their_floor(void **state) {
+  (void)state;
+  world w;
+  double log_weight[3], x[2048], value[FSL_N_METRICS];
+  const double y = 1;
+  const fsl_mixture prior = tri(log_weight);
+  start(&w, &prior, &y, 0.3);
+  const double t = 0.1;
+  fsl_scene *scene = scene_at(&w, t, EVERY);
+  fsl_floor found;
+  must(fsl_scene_floor(&w.ctx, scene, &w.truth.law, 2048, (fsl_key){{1, 1}}, &found));
+  int above[FSL_N_METRICS] = {0}, below[FSL_N_METRICS] = {0};
+  for (uint64_t s = 0; s < 40; s++) {
+    must(fsl_mixture_draw(&w.ctx, &w.truth.law, a_at(&w, t), v_at(&w, t), (fsl_key){{2, 1}}, s * 2048, 2048, x, NULL));
+    must(fsl_scene_grade(&w.ctx, scene, 2048, x, value, NULL));
+    for (int i = 0; i < FSL_N_METRICS; i++) {
+      above[i] += value[i] > found.high[i];
+      below[i] += value[i] < found.low[i];
+    }
+  }
+  for (int i = 0; i < FSL_N_METRICS; i++) {
+    if (!fsl_metrics[i].has_floor)
+      assert_true(isnan(found.mean[i]) && isnan(found.high[i]));
+    else if (i != FSL_PRIOR_HALLUCINATION) {
+      assert_true(isfinite(found.mean[i]) && found.mean[i] <= found.high[i]);
+      assert_true(above[i] <= 8); /* 2 expected of 40; the order statistic itself scatters */
+    }
+    if (fsl_metrics[i].has_floor_lo) assert_true(below[i] <= 8 && found.low[i] <= found.mean[i]);
+  }
+  assert_true(found.mean[FSL_SLICED_W1] > 0.004 && found.mean[FSL_SLICED_W1] < 0.02);
+  assert_true(found.budget_approximation > found.mean[FSL_SLICED_W1]); /* two sets scatter more than one and truth */
+  stop(&w);
+}
+
+static void samples_on_the_measurement_are_likelihood_hallucinations(void **state) {
+  (void)state;
+  world w;
+  double log_weight[3], x[1000], value[FSL_N_METRICS];
+  const double y = -0.8, t = 0.1;
+  const fsl_mixture prior = tri(log_weight);
+  start(&w, &prior, &y, 0.3);
+  const double a = a_at(&w, t);
+  fsl_scene *scene = scene_at(&w, t, 1U << FSL_LIKELIHOOD_HALLUCINATION);
+  for (int i = 0; i < 1000; i++) x[i] = a * y;
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, NULL));
+  assert_near(value[FSL_LIKELIHOOD_HALLUCINATION], 1 - 0.005, 0.003);                 /* truth has .005 there */
+  for (int i = 0; i < 1000; i++) x[i] = a * (i < 300 ? y : i < 600 ? -1.8 : y + 0.3); /* off 68 %: one deviation */
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, NULL));
+  assert_near(value[FSL_LIKELIHOOD_HALLUCINATION], 0.3 - 0.005, 0.003);
+  stop(&w);
+}
+
+static void samples_in_an_excluded_atom_are_prior_hallucinations(void **state) {
+  (void)state;
+  world w;
+  double log_weight[3], x[1000], value[FSL_N_METRICS], weight[3];
+  const double y = -1.8, t = 0.02;
+  const fsl_mixture prior = tri(log_weight);
+  start(&w, &prior, &y, 0.3);
+  fsl_scene *scene = scene_at(&w, t, EVERY);
+  for (int i = 0; i < 1000; i++) x[i] = a_at(&w, t) * tri_mean[i < 870 ? 0 : i < 900 ? 1 : 2];
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, weight));
+  assert_near(value[FSL_PRIOR_HALLUCINATION], 0.13, 1e-3);
+  assert_near(value[FSL_MODE_WEIGHT_TV], 0.13, 1e-3);
+  const double expected[] = {0.87, 0.03, 0.1};
+  for (int k = 0; k < 3; k++) assert_near(weight[k], expected[k], 1e-12);
+  stop(&w);
+}
+
+static void truth_that_visits_excluded_modes_leaves_no_prior_hallucination(void **state) {
+  (void)state;
+  world w;
+  double log_weight[3], x[100], value[FSL_N_METRICS];
+  const double y = -1.8;
+  const fsl_mixture prior = tri(log_weight);
+  start(&w, &prior, &y, 0.3);
+  fsl_scene *scene = scene_at(&w, 0.8, EVERY);
+  for (int i = 0; i < 100; i++) x[i] = 0.01 * i;
+  must(fsl_scene_grade(&w.ctx, scene, 100, x, value, NULL));
+  assert_true(isnan(value[FSL_PRIOR_HALLUCINATION]));
+  stop(&w);
+}
+
+static void within_mode_spread_sees_the_width_inside_the_main_mode_alone(void **state) {
+  (void)state;
+  world w;
+  double log_weight[3], x[1000], value[FSL_N_METRICS];
+  const double y = 0.2, t = 0.05; /* the modes do not overlap at t */
+  const fsl_mixture prior = tri(log_weight);
+  start(&w, &prior, &y, 0.3);
+  const double a = a_at(&w, t), s = sqrt(v_at(&w, t));
+  fsl_scene *scene = scene_at(&w, t, 1U << FSL_WITHIN_MODE_SPREAD);
+  for (int i = 0; i < 1000; i++) /* twice the variance, and a lot of mass elsewhere */
+    x[i] = i % 2 ? a * 2.2 : a * 0.2 + sqrt(2) * s * gsl_cdf_ugaussian_Pinv((i + 0.5) / 1000);
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, NULL));
+  assert_near(value[FSL_WITHIN_MODE_SPREAD], 2, 0.02);
+  for (int i = 0; i < 1000; i++) x[i] = i < 29 ? a * 0.2 + 0.01 * i : a * 2.2;
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, NULL));
+  assert_true(isnan(value[FSL_WITHIN_MODE_SPREAD]));
+  stop(&w);
+}
+
+/* ---- normals ------------------------------------------------------------------------------------------------- */
+
+static void a_shifted_and_stretched_normal_scores_its_closed_forms(void **state) {
+  (void)state;
+  enum { N = 4000 };
+  world w;
+  double x[N], value[FSL_N_METRICS];
+  const double y = 1.5, t = 0.1, shift = 0.2;
+  const fsl_mixture prior = standard_normal(1);
+  start(&w, &prior, &y, 0.5);
+  const double a = a_at(&w, t), v = v_at(&w, t), c = 0.2, mu = a * 1.2, var = a * a * c + v, s = sqrt(var);
+  fsl_scene *scene = scene_at(&w, t, EVERY);
+  for (int i = 0; i < N; i++) x[i] = mu + shift + s * gsl_cdf_ugaussian_Pinv((i + 0.5) / N);
+  must(fsl_scene_grade(&w.ctx, scene, N, x, value, NULL));
+  assert_near(value[FSL_MEAN_ERROR], shift / s, 1e-10);
+  assert_near(value[FSL_SLICED_W1], shift, 1e-4);
+  assert_near(value[FSL_MAX_SLICED_W1], shift, 1e-4);
+  assert_near(value[FSL_SPREAD_RATIO], 1, 2e-3);
+  assert_near(value[FSL_SPREAD_MIN], value[FSL_SPREAD_RATIO], 1e-12);
+  assert_near(value[FSL_SPREAD_MAX], value[FSL_SPREAD_RATIO], 1e-12);
+  assert_near(value[FSL_WITHIN_MODE_SPREAD], 1, 2e-3);
+  assert_near(value[FSL_MODE_WEIGHT_TV], 0, 1e-12);
+  assert_near(value[FSL_NONFINITE_FRACTION], 0, 0);
+  assert_true(isnan(value[FSL_SCORE_ERROR]) && isnan(value[FSL_PATH_KL]) && isnan(value[FSL_PRIOR_HALLUCINATION]));
+  for (int i = 0; i < N; i++) x[i] = a * 1.2 + s * gsl_cdf_ugaussian_Pinv((i + 0.5) / N);
+  must(fsl_scene_grade(&w.ctx, scene, N, x, value, NULL));
+  /* E|X - Y| along the monotone coupling: mostly a shift, so integrate it over the quantiles */
+  double sum = 0;
+  for (int i = 0; i < N; i++) sum += fabs(x[i] - (1.2 + sqrt(c) * gsl_cdf_ugaussian_Pinv((i + 0.5) / N))) / N;
+  assert_near(value[FSL_STOPPING_ERROR], sum, 1e-3);
+  stop(&w);
+}
+
+static void mmd2_of_a_shifted_normal_is_its_closed_form(void **state) {
+  (void)state;
+  enum { N = 2000 };
+  world w;
+  double x[N], value[FSL_N_METRICS];
+  const double y = 0, t = 0.1, shift = 0.5;
+  const fsl_mixture prior = standard_normal(1);
+  start(&w, &prior, &y, 0.5);
+  const double a = a_at(&w, t), v = v_at(&w, t), var = a * a * 0.2 + v;
+  fsl_scene *scene = scene_at(&w, t, 1U << FSL_MMD2);
+  for (int i = 0; i < N; i++) x[i] = shift + sqrt(var) * gsl_cdf_ugaussian_Pinv((i + 0.5) / N);
+  must(fsl_scene_grade(&w.ctx, scene, N, x, value, NULL));
+  /* h^2 = var: all three terms have variance 3 var */
+  const double exact = 2 / sqrt(3) * (1 - exp(-0.5 * shift * shift / (3 * var)));
+  assert_near(value[FSL_MMD2], exact, 1e-3);
+  stop(&w);
+}
+
+static void extreme_spreads_are_the_eigenvalues_of_the_stretch(void **state) {
+  (void)state;
+  enum { N = 400 };
+  world w;
+  double x[2 * N], value[FSL_N_METRICS];
+  const double y[] = {0.4, -0.3}, t = 0.1, c = cos(0.6), s = sin(0.6);
+  const fsl_mixture prior = standard_normal(2);
+  start(&w, &prior, y, 0.5);
+  const double a = a_at(&w, t), std = sqrt(a * a * 0.2 + v_at(&w, t));
+  fsl_scene *scene = scene_at(&w, t, EVERY);
+  for (int i = 0; i < N; i++) { /* a circle of radius sqrt 2 has unit covariance */
+    const double p = sqrt(2) * cos(2 * M_PI * i / N) * sqrt(0.3), q = sqrt(2) * sin(2 * M_PI * i / N) * sqrt(2.5);
+    x[2 * i] = a * 0.8 * y[0] + std * (c * p - s * q);
+    x[2 * i + 1] = a * 0.8 * y[1] + std * (s * p + c * q);
+  }
+  must(fsl_scene_grade(&w.ctx, scene, N, x, value, NULL));
+  assert_near(value[FSL_SPREAD_MIN], 0.3 * N / (N - 1), 1e-9);
+  assert_near(value[FSL_SPREAD_MAX], 2.5 * N / (N - 1), 1e-9);
+  assert_near(value[FSL_SPREAD_RATIO], 1.4 * N / (N - 1), 1e-9);
+  assert_near(value[FSL_MEAN_ERROR], 0, 1e-9);
+  assert_true(value[FSL_MAX_SLICED_W1] >= value[FSL_SLICED_W1]);
+  stop(&w);
+}
+
+static void the_distance_between_sets_is_a_mean_over_directions(void **state) {
+  (void)state;
+  world w;
+  double x[200], x2[200], distance;
+  const double y[] = {0, 0};
+  const fsl_mixture prior = standard_normal(2);
+  start(&w, &prior, y, 0.5);
+  fsl_scene *scene = scene_at(&w, 0.1, 0);
+  fsl_normals((fsl_key){{5, 5}}, 0, 0, 200, x);
+  for (int i = 0; i < 200; i++) x2[i] = x[i] + (i % 2 ? 0.3 : 0);
+  must(fsl_scene_sliced_w1_between(&w.ctx, scene, 100, x, 100, x2, &distance));
+  double mean = 0;
+  for (int j = 0; j < 128; j++) mean += fabs(sin(M_PI * j / 128)) * 0.3 / 128;
+  assert_near(distance, mean, 1e-12);
+  stop(&w);
+}
+
+static void lost_particles_are_left_out_up_to_one_in_a_hundred(void **state) {
+  (void)state;
+  world w;
+  double x[1000], value[FSL_N_METRICS], weight[1];
+  const double y = 0;
+  const fsl_mixture prior = standard_normal(1);
+  start(&w, &prior, &y, 0.5);
+  fsl_scene *scene = scene_at(&w, 0.1, EVERY);
+  fsl_normals((fsl_key){{6, 6}}, 0, 0, 1000, x);
+  for (int i = 0; i < 10; i++) x[100 * i] = i % 2 ? NAN : INFINITY;
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, weight));
+  assert_near(value[FSL_NONFINITE_FRACTION], 0.01, 1e-15);
+  assert_true(isfinite(value[FSL_SLICED_W1]) && isfinite(value[FSL_MMD2]) && weight[0] == 1);
+  x[1] = NAN;
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, weight));
+  assert_near(value[FSL_NONFINITE_FRACTION], 0.011, 1e-15);
+  for (int i = 0; i < FSL_NONFINITE_FRACTION; i++) assert_true(isnan(value[i]));
+  assert_true(isnan(weight[0]));
+  stop(&w);
+}
+
+static void without_a_truth_nothing_is_graded_against_it(void **state) {
+  (void)state;
+  world w;
+  double x[100], value[FSL_N_METRICS], weight[1];
+  const double y = 0;
+  const fsl_mixture prior = standard_normal(1);
+  start(&w, &prior, &y, 0.5);
+  w.truth = (fsl_truth){.method = FSL_TRUTH_SAMPLED, .known = false};
+  fsl_scene *scene = scene_at(&w, 0.1, EVERY);
+  fsl_normals((fsl_key){{6, 6}}, 0, 0, 100, x);
+  must(fsl_scene_grade(&w.ctx, scene, 100, x, value, weight));
+  for (int i = 0; i < FSL_NONFINITE_FRACTION; i++) assert_true(isnan(value[i]));
+  assert_true(value[FSL_NONFINITE_FRACTION] == 0 && weight[0] == 1);
+  assert_true(isnan(fsl_scene_true_mode_weight(scene)[0]));
+  fsl_floor found;
+  must(fsl_scene_floor(&w.ctx, scene, &w.truth.law, 100, key, &found));
+  assert_true(isnan(found.mean[FSL_SLICED_W1]));
+  stop(&w);
+}
+
+static void what_is_not_wanted_is_not_there(void **state) {
+  (void)state;
+  world w;
+  double x[100], value[FSL_N_METRICS];
+  const double y = 0;
+  const fsl_mixture prior = standard_normal(1);
+  start(&w, &prior, &y, 0.5);
+  fsl_normals((fsl_key){{6, 6}}, 0, 0, 100, x);
+  for (int only = 0; only < FSL_N_METRICS; only++) {
+    must(fsl_scene_grade(&w.ctx, scene_at(&w, 0.1, 1U << only), 100, x, value, NULL));
+    for (int i = 0; i < FSL_N_METRICS; i++)
+      if (i != only) assert_true(isnan(value[i]));
+  }
+  stop(&w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(masses_of_three_atoms_are_those_between_their_midpoints),
+      cmocka_unit_test(exact_samples_score_at_their_floor),
+      cmocka_unit_test(samples_on_the_measurement_are_likelihood_hallucinations),
+      cmocka_unit_test(samples_in_an_excluded_atom_are_prior_hallucinations),
+      cmocka_unit_test(truth_that_visits_excluded_modes_leaves_no_prior_hallucination),
+      cmocka_unit_test(within_mode_spread_sees_the_width_inside_the_main_mode_alone),
+      cmocka_unit_test(a_shifted_and_stretched_normal_scores_its_closed_forms),
+      cmocka_unit_test(mmd2_of_a_shifted_normal_is_its_closed_form),
+      cmocka_unit_test(extreme_spreads_are_the_eigenvalues_of_the_stretch),
+      cmocka_unit_test(the_distance_between_sets_is_a_mean_over_directions),
+      cmocka_unit_test(lost_particles_are_left_out_up_to_one_in_a_hundred),
+      cmocka_unit_test(without_a_truth_nothing_is_graded_against_it),
+      cmocka_unit_test(what_is_not_wanted_is_not_there),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
