@@ -106,8 +106,8 @@ static fsl_status bad_record(const reader *r, const char *what) {
 }
 
 static fsl_status take_u64(reader *r, size_t width, uint64_t *out) {
-  if (r->left < width) return bad_record(r, "it ends too early");
   *out = 0;
+  if (r->left < width) return bad_record(r, "it ends too early");
   for (size_t i = 0; i < width; i++) *out |= (uint64_t)r->at[i] << (8 * i);
   r->at += width;
   r->left -= width;
@@ -115,7 +115,8 @@ static fsl_status take_u64(reader *r, size_t width, uint64_t *out) {
 }
 
 static fsl_status take_size(reader *r, size_t width, size_t most, size_t *out) {
-  uint64_t value;
+  uint64_t value = 0;
+  *out = 0;
   FSL_TRY(take_u64(r, width, &value));
   if (value > most) return bad_record(r, "a count is too large");
   *out = (size_t)value;
@@ -123,7 +124,7 @@ static fsl_status take_size(reader *r, size_t width, size_t most, size_t *out) {
 }
 
 static fsl_status take_real(reader *r, double *out) {
-  uint64_t bits;
+  uint64_t bits = 0;
   FSL_TRY(take_u64(r, 8, &bits));
   memcpy(out, &bits, sizeof bits);
   return FSL_OK;

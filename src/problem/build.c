@@ -53,7 +53,8 @@ static fsl_status check_symmetric(fsl_ctx *ctx, size_t d, const double *matrix) 
   for (size_t i = 0; i < d; i++)
     for (size_t j = 0; j < i; j++) {
       const double a = matrix[i * d + j], b = matrix[j * d + i];
-      if (!(fabs(a - b) <= 1e-12 * (fabs(a) + fabs(b))))
+      const double scale = sqrt(fabs(matrix[i * d + i] * matrix[j * d + j])); /* rounding of a product V L V^T */
+      if (!(fabs(a - b) <= 1e-12 * scale))
         return fsl_fail(ctx, FSL_EINPUT,
                         "a covariance is not symmetric: entry (%zu, %zu) is %g, entry (%zu, %zu) is %g", i + 1, j + 1,
                         a, j + 1, i + 1, b);

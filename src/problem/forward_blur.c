@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+enum { MOST_ROWS = 4096 };
+
 typedef struct blur_params {
   int64_t width;
   double std;
@@ -69,7 +71,7 @@ static void blur_image(const fsl_forward_model *model, bool transposed, const do
   for (size_t j = 0; j < model->d; j++) out[j] = 0;
   for (size_t r = 0; r < rows; r++) blur_line(b, columns, 1, transposed, in + r * columns, out + r * columns);
   if (rows == 1) return;
-  double column[rows], blurred[rows];
+  double column[MOST_ROWS], blurred[MOST_ROWS];
   for (size_t c = 0; c < columns; c++) {
     for (size_t r = 0; r < rows; r++) {
       column[r] = out[r * columns + c];
@@ -116,7 +118,7 @@ static fsl_status create(fsl_ctx *ctx, const void *params, size_t d, fsl_forward
   FSL_GET(ctx, b, 1);
   *bad = "shape";
   FSL_TRY(fsl_image_create(ctx, p->shape, d, &b->image));
-  if (b->image.rows > 4096) return fsl_fail(ctx, FSL_EINPUT, "an image has at most 4096 rows");
+  if (b->image.rows > MOST_ROWS) return fsl_fail(ctx, FSL_EINPUT, "an image has at most %d rows", MOST_ROWS);
   FSL_TRY(make_taps(ctx, p, b));
   out->m = d;
   out->linear = true;

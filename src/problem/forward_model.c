@@ -18,6 +18,7 @@ fsl_status fsl_forward_model_create(fsl_ctx *ctx, const fsl_forward_model_kind *
 }
 
 fsl_status fsl_forward_model_matrix(fsl_ctx *ctx, const fsl_forward_model *model, double *matrix) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   double *unit, *column;
   if (!model->linear) return fsl_fail(ctx, FSL_EINTERNAL, "a nonlinear forward model has no matrix");
   FSL_GET(ctx, unit, model->d);
@@ -28,5 +29,6 @@ fsl_status fsl_forward_model_matrix(fsl_ctx *ctx, const fsl_forward_model *model
     unit[j] = 0;
     for (size_t i = 0; i < model->m; i++) matrix[i * model->d + j] = column[i];
   }
+  fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }

@@ -81,10 +81,18 @@ static fsl_status name_labels(fsl_ctx *ctx, size_t n, const double *value, const
   return FSL_OK;
 }
 
+static bool ends_with(const char *text, const char *ending) {
+  const size_t n = strlen(text), m = strlen(ending);
+  return n >= m && strcmp(text + n - m, ending) == 0;
+}
+
 static fsl_status read_labels(fsl_ctx *ctx, const dataset_params *p, rows *r, const char *const **names) {
   fsl_array labels;
   double *value;
   uint32_t *mode_of;
+  if (ends_with(p->file, ".npy") ||
+      ends_with(p->file, ".csv")) /* one array a file: it would be read as its own labels */
+    return fsl_fail(ctx, FSL_EINPUT, "%s: labels are named datasets of HDF5 files", p->file);
   FSL_TRY(fsl_array_read(ctx, p->file, p->labels, &labels));
   if (fsl_array_size(labels) != r->n)
     return fsl_fail(ctx, FSL_EINPUT, "%s: there are %zu labels for %zu samples", p->file, fsl_array_size(labels), r->n);
@@ -169,14 +177,25 @@ static fsl_status copy_rows(fsl_ctx *ctx, const rows *from, size_t n, const tick
   return FSL_OK;
 }
 
+/* Equal rows are never parted: what is measured must not be in the population as well. */
+static size_t whole_groups(const ticket *order, size_t n, size_t wanted) {
+  size_t held = wanted;
+  while (held > 0 && fsl_hash_compare(order[held - 1].number, order[held].number) == 0) held--;
+  if (held > 0) return held;
+  for (held = 1; held < n && fsl_hash_compare(order[held - 1].number, order[held].number) == 0;) held++;
+  return held;
+}
+
 static fsl_status hold_out(fsl_ctx *ctx, const dataset_params *p, uint64_t seed, rows *pool, fsl_prior *out) {
   ticket *order;
   rows held, rest;
   if (pool->n < 2) return fsl_fail(ctx, FSL_EINPUT, "%s: one sample leaves none to hold out", p->file);
-  const size_t n_held = pool->n < 20 ? 1 : pool->n / 10;
   FSL_GET(ctx, order, pool->n);
   FSL_TRY(number_rows(ctx, pool, seed, order));
   qsort(order, pool->n, sizeof *order, by_number);
+  const size_t n_held = whole_groups(order, pool->n, pool->n < 20 ? 1 : pool->n / 10);
+  if (n_held == pool->n)
+    return fsl_fail(ctx, FSL_EINPUT, "%s: its samples are all equal: none can be held out", p->file);
   FSL_TRY(copy_rows(ctx, pool, n_held, order, &held));
   FSL_TRY(copy_rows(ctx, pool, pool->n - n_held, order + n_held, &rest));
   out->n_held_out = n_held;

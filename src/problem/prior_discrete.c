@@ -2,8 +2,6 @@
 #include "problem/build.h"
 #include "problem/kinds.h"
 
-#include <string.h>
-
 typedef struct discrete_params {
   fsl_array atoms, weights;
 } discrete_params;
@@ -28,6 +26,13 @@ static fsl_status check(fsl_ctx *ctx, const void *params, const char **bad) {
   return fsl_build_check_weights(ctx, p->atoms.shape[0], p->weights);
 }
 
+/* By value, so that 0 and -0 are one place. */
+static bool same_place(size_t d, const double *a, const double *b) {
+  for (size_t j = 0; j < d; j++)
+    if (a[j] != b[j]) return false;
+  return true;
+}
+
 /* mode_of (n): the number, in order of appearance, of the atom's value. */
 static fsl_status find_modes(fsl_ctx *ctx, size_t n, size_t d, const double *atoms, uint32_t **mode_of,
                              size_t *n_modes) {
@@ -35,7 +40,7 @@ static fsl_status find_modes(fsl_ctx *ctx, size_t n, size_t d, const double *ato
   *n_modes = 0;
   for (size_t i = 0; i < n; i++) {
     size_t j = 0;
-    while (memcmp(atoms + i * d, atoms + j * d, d * sizeof *atoms) != 0) j++;
+    while (j < i && !same_place(d, atoms + i * d, atoms + j * d)) j++;
     (*mode_of)[i] = j < i ? (*mode_of)[j] : (uint32_t)(*n_modes)++;
   }
   return FSL_OK;
@@ -48,7 +53,7 @@ static fsl_status create(fsl_ctx *ctx, const void *params, const fsl_prior_setti
   (void)setting;
   const double *log_weight;
   uint32_t *mode_of;
-  size_t n_modes;
+  size_t n_modes = 0;
   FSL_TRY(check(ctx, params, bad));
   FSL_TRY(fsl_build_log_weights(ctx, n, p->weights, &log_weight));
   FSL_TRY(find_modes(ctx, n, d, p->atoms.data, &mode_of, &n_modes));

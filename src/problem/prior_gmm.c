@@ -60,7 +60,7 @@ static fsl_status create(fsl_ctx *ctx, const void *params, const fsl_prior_setti
   const size_t n = p->means.shape[0];
   fsl_covariance *covariance;
   const double *log_weight;
-  const uint32_t *covariance_of;
+  const uint32_t *covariance_of = NULL;
   (void)setting;
   FSL_TRY(check(ctx, params, bad));
   out->d = p->means.shape[1];
