@@ -8,6 +8,8 @@
 
 #include "base/linalg.h"
 
+#include <lapacke.h>
+
 #include <math.h>
 #include <string.h>
 
@@ -49,37 +51,60 @@ static fsl_status innovation(fsl_ctx *ctx, const measurement *q, const double *g
   return FSL_OK;
 }
 
-/* F (I + G G^T)^-1 F^T by its eigenvectors; F = V diag(sqrt l). */
+/* Left singular vectors u (rows, rows) and singular values (rows, those beyond cols are 0); `matrix` is destroyed. */
+static fsl_status left_singular(fsl_ctx *ctx, size_t rows, size_t cols, double *matrix, double *values, double *u) {
+  double *rest, unused;
+  FSL_GET(ctx, rest, rows < cols ? rows : cols);
+  for (size_t i = 0; i < rows * cols; i++)
+    if (!isfinite(matrix[i])) return fsl_fail(ctx, FSL_ENUMERIC, "a measurement's precision is not finite");
+  const lapack_int info = LAPACKE_dgesvd(LAPACK_ROW_MAJOR, 'A', 'N', (lapack_int)rows, (lapack_int)cols, matrix,
+                                         (lapack_int)cols, values, u, (lapack_int)rows, &unused, 1, rest);
+  return info == 0 ? FSL_OK : fsl_fail(ctx, FSL_ENUMERIC, "singular values of a measurement did not converge");
+}
+
+/* out (d, m) = G = diag(sqrt l) V^T M^T diag(1/std) */
+static void whiten(const fsl_covariance *s, const measurement *q, double *rotated, double *out) {
+  for (size_t i = 0; i < q->m; i++) {
+    const double *const row = q->matrix + i * q->d;
+    if (s->vectors == NULL)
+      memcpy(rotated, row, q->d * sizeof *rotated);
+    else
+      fsl_matvec_t(q->d, q->d, s->vectors, row, rotated);
+    for (size_t j = 0; j < q->d; j++) out[j * q->m + i] = sqrt(s->values[j]) * rotated[j] / q->std[i];
+  }
+}
+
+/* root (d, d) with root root^T = F (I + G G^T)^-1 F^T, F = V diag(sqrt l): F U diag(1 / sqrt(1 + g^2)) with G's left
+ * singular vectors U. Eigenvalues of I + G G^T would lose those near 1 beside large ones. */
+static void fill_root(const fsl_covariance *s, size_t d, const double *singular, const double *u, double *scratch,
+                      double *root) {
+  for (size_t a = 0; a < d; a++)
+    for (size_t j = 0; j < d; j++) root[a * d + j] = sqrt(s->values[a]) * u[a * d + j] / hypot(1, singular[j]);
+  if (s->vectors == NULL) return;
+  fsl_matmul(d, d, d, s->vectors, root, 0, scratch);
+  memcpy(root, scratch, d * d * sizeof *root);
+}
+
+/* F (I + G G^T)^-1 F^T by its eigenvectors. */
 static fsl_status shrink(fsl_ctx *ctx, const fsl_covariance *s, const measurement *q, fsl_covariance *out) {
   const size_t d = q->d;
-  double *g, *inner, *vectors, *values, *rotation;
+  double *g, *u, *values, *root, *scratch;
   FSL_GET(ctx, g, d * q->m);
-  FSL_GET(ctx, inner, d * d);
-  FSL_GET(ctx, vectors, d * d);
+  FSL_GET(ctx, u, d * d);
   FSL_GET(ctx, values, d);
-  FSL_GET(ctx, rotation, d * d);
-  for (size_t i = 0; i < q->m; i++) {
-    if (s->vectors == NULL)
-      memcpy(values, q->matrix + i * d, d * sizeof *values);
-    else
-      fsl_matvec_t(d, d, s->vectors, q->matrix + i * d, values);
-    for (size_t j = 0; j < d; j++) g[j * q->m + i] = sqrt(s->values[j]) * values[j] / q->std[i];
+  FSL_GET(ctx, root, d * d);
+  FSL_GET(ctx, scratch, d * d);
+  whiten(s, q, values, g);
+  for (size_t j = 0; j < d; j++) values[j] = 0;
+  FSL_TRY(left_singular(ctx, d, q->m, g, values, u));
+  *out = (fsl_covariance){.values = values, .vectors = u};
+  if (s->isotropic) { /* U are the eigenvectors already */
+    for (size_t j = 0; j < d; j++) values[j] = s->values[j] / (1 + values[j] * values[j]);
+    return FSL_OK;
   }
-  for (size_t a = 0; a < d; a++)
-    for (size_t b = 0; b < d; b++) inner[a * d + b] = fsl_dot(q->m, g + a * q->m, g + b * q->m) + (a == b ? 1.0 : 0.0);
-  FSL_TRY(fsl_symmetric_eigen(ctx, d, inner, values, vectors));
-  /* The product F W diag(1/values) W^T F^T, then its own eigenvectors. */
-  for (size_t a = 0; a < d; a++)
-    for (size_t j = 0; j < d; j++) rotation[a * d + j] = sqrt(s->values[a]) * vectors[a * d + j] / sqrt(values[j]);
-  if (s->vectors != NULL) {
-    fsl_matmul(d, d, d, s->vectors, rotation, 0, inner);
-    memcpy(rotation, inner, d * d * sizeof *inner);
-  }
-  for (size_t a = 0; a < d; a++)
-    for (size_t b = 0; b < d; b++) inner[a * d + b] = fsl_dot(d, rotation + a * d, rotation + b * d);
-  FSL_TRY(fsl_symmetric_eigen(ctx, d, inner, values, vectors));
-  for (size_t j = 0; j < d; j++) values[j] = values[j] > 0 ? values[j] : 0;
-  *out = (fsl_covariance){.values = values, .vectors = vectors};
+  fill_root(s, d, values, u, scratch, root);
+  FSL_TRY(left_singular(ctx, d, d, root, values, u));
+  for (size_t j = 0; j < d; j++) values[j] *= values[j];
   return FSL_OK;
 }
 
