@@ -406,9 +406,11 @@ static void dps_moves_down_the_gradient_of_the_residuals_norm(void **unused) {
 /* Atoms +-p seen from 0: m = 0 exactly, C is not 0, and y = A(0). */
 static void a_zero_residual_gives_a_zero_score(void **unused) {
   (void)unused;
-  const double pair[2 * D] = {1.5, -0.5, -1.5, 0.5}, origin[D] = {0, 0};
+  const double pair[2 * D] = {1.5, -0.5, -1.5, 0.5}, origin[D] = {0, 0}, zero[M] = {0};
+  const fsl_forward_model centred = {
+      .d = D, .m = M, .linear = true, .value = linear_apply, .jacobian_t = linear_t, .apply = linear_apply};
   setting s;
-  set_up(&s, &linear, 2, pair, NULL, bias);
+  set_up(&s, &centred, 2, pair, NULL, zero);
   for (size_t i = 1; i < N_ROWS; i++) { /* fsr has no residual */
     double g[D] = {NAN, NAN};
     score_of(&s, &rows[i], 0.3, 1, origin, g);
