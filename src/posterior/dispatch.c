@@ -1,4 +1,4 @@
-/* kernel_dispatch.c: which of the compiled kernels this machine can run. */
+/* dispatch.c: which of the compiled kernels this machine can run. */
 #include "posterior/kernel.h"
 
 extern const fsl_kernel fsl_kernel_generic;
