@@ -446,7 +446,6 @@ static void a_state_that_is_not_finite_harms_only_itself(void **unused) {
   tear_down(&s);
 }
 
-/* More states than a tile of (m, m) matrices holds at once would need many; the same bits one by one is the promise. */
 static void a_score_does_not_depend_on_its_neighbours(void **unused) {
   (void)unused;
   setting s;
@@ -457,6 +456,46 @@ static void a_score_does_not_depend_on_its_neighbours(void **unused) {
     for (size_t k = 0; k < STATES; k++) {
       score_of(&s, &rows[i], 0.1, 1, states + k * D, one);
       assert_memory_equal(one, all + k * D, sizeof one);
+    }
+  }
+  tear_down(&s);
+}
+
+enum { WIDE = 80, MANY = 200 };
+
+static void wide_value(const fsl_forward_model *model, const double *x, double *out) {
+  (void)model;
+  for (size_t k = 0; k < WIDE; k++) out[k] = sin((double)k) * x[0] + cos(2 * (double)k) * x[1];
+}
+
+static void wide_t(const fsl_forward_model *model, const double *x, const double *u, double *out) {
+  (void)model;
+  (void)x;
+  out[0] = out[1] = 0;
+  for (size_t k = 0; k < WIDE; k++) {
+    out[0] += sin((double)k) * u[k];
+    out[1] += cos(2 * (double)k) * u[k];
+  }
+}
+
+/* 80 measurements: (80, 80) matrices of 200 states are held a tile at a time. */
+static void tiles_of_states_do_not_show(void **unused) {
+  (void)unused;
+  const fsl_forward_model wide = {
+      .d = D, .m = WIDE, .linear = true, .value = wide_value, .jacobian_t = wide_t, .apply = wide_value};
+  double std[WIDE], measured[WIDE], x[MANY * D], all[MANY * D], one[D];
+  for (size_t k = 0; k < WIDE; k++) std[k] = 0.5 + 0.01 * (double)k, measured[k] = cos((double)k);
+  for (size_t i = 0; i < MANY * D; i++) x[i] = 2 * sin(1.7 * (double)i);
+  setting s;
+  set_up(&s, &linear, N, atoms, log_weight, y);
+  s.problem = (fsl_problem){.prior = &s.prior, .model = &wide, .noise = {WIDE, std}, .y = measured};
+  assert_int_equal(fsl_posterior_of_population(&s.ctx, &s.problem, &s.posterior), FSL_OK);
+  for (size_t r = 0; r < N_ROWS; r++) {
+    score_of(&s, &rows[r], 0.3, MANY, x, all);
+    for (size_t i = 0; i < MANY; i += 33) {
+      score_of(&s, &rows[r], 0.3, 1, x + i * D, one);
+      assert_true(isfinite(one[0]) && one[0] != 0);
+      assert_memory_equal(one, all + i * D, sizeof one);
     }
   }
   tear_down(&s);
@@ -533,6 +572,7 @@ int main(void) {
       cmocka_unit_test(a_zero_residual_gives_a_zero_score),
       cmocka_unit_test(a_state_that_is_not_finite_harms_only_itself),
       cmocka_unit_test(a_score_does_not_depend_on_its_neighbours),
+      cmocka_unit_test(tiles_of_states_do_not_show),
       cmocka_unit_test(prior_and_posterior_scores_come_with_it),
       cmocka_unit_test(a_kind_without_a_score_is_nan),
       cmocka_unit_test(what_is_not_defined_says_why),
