@@ -140,7 +140,7 @@ fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes
   fsl_record *record;
   size_t job;
   FSL_GET(ctx, record, 1);
-  FSL_TRY(fsl_journal_append(ctx, c->journal, bytes, size));
+  FSL_TRY(fsl_journal_write(ctx, c->journal, bytes, size));
   FSL_TRY(fsl_record_decode(ctx, bytes, size, record));
   FSL_TRY(find_job(ctx, c, record->job, &job));
   keep(c, job, record);
