@@ -408,6 +408,27 @@ static void memory_does_not_grow_with_the_steps(void **unused) {
   assert_true(peak[1] - peak[0] < 50 * 8 * sizeof(double) + 1024);
 }
 
+/* What the cost model is told a run takes, its posterior's work space apart, is no less than what it takes. */
+static void the_stated_bytes_hold_a_run(void **unused) {
+  (void)unused;
+  enum { N = 5000 };
+  for (size_t k = 0; k < N_KINDS; k++)
+    for (size_t i = 0; i < 3; i++) {
+      setting s;
+      if (kinds[k]->forbids_ode && samplers[i]->is_ode) continue;
+      set_up(&s);
+      fsl_run run = run_of(&s, kinds[k], N);
+      run.sampler = samplers[i];
+      run.refine = 2;
+      run.steps = 10;
+      const size_t before = fsl_arena_bytes(s.ctx.arena);
+      samples_of(&s, &run);
+      const size_t taken = fsl_arena_peak(s.ctx.arena) - before;
+      assert_true(taken <= fsl_run_bytes(N, 1, 1, 3) + fsl_posterior_bytes(3, 1, 1, N));
+      tear_down(&s);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_particles_path_does_not_depend_on_how_many_there_are),
@@ -421,6 +442,7 @@ int main(void) {
       cmocka_unit_test(a_run_stops_when_asked),
       cmocka_unit_test(one_ranks_stop_stops_its_whole_group),
       cmocka_unit_test(memory_does_not_grow_with_the_steps),
+      cmocka_unit_test(the_stated_bytes_hold_a_run),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
