@@ -193,6 +193,8 @@ static fsl_status check_run(fsl_ctx *ctx, const fsl_run *run) {
   const char *const reason = fsl_approximation_inapplicable(run->approximation, run->posterior);
   if (reason != NULL) return fsl_fail(ctx, FSL_EINPUT, "%s %s", name, reason);
   if (run->approximation->draw != NULL) return FSL_OK;
+  if (run->approximation->score == NULL && run->approximation->step == NULL)
+    return fsl_fail(ctx, FSL_EINTERNAL, "%s offers neither score, step nor draw", name);
   if (run->approximation->forbids_ode && run->sampler->is_ode)
     return fsl_fail(ctx, FSL_EINPUT, "%s is not defined for the deterministic sampler %s", name,
                     run->sampler->head.name);
