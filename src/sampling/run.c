@@ -112,6 +112,8 @@ static fsl_status start(fsl_ctx *ctx, walk *w) {
 static fsl_status guidance(fsl_ctx *ctx, walk *w, double t, double share) {
   const fsl_approximation_kind *const method = w->run->approximation;
   if (method->score != NULL) return field(ctx, w, t, w->x, w->mean, w->score);
+  if (method->step == NULL)
+    return fsl_fail(ctx, FSL_EINTERNAL, "%s offers neither score, step nor draw", method->head.name);
   FSL_TRY(moments_at(ctx, w, t, w->x, w->mean));
   const fsl_step_part part = {.share = share};
   return method->step(ctx, w->run->approximation_params, &w->states, &part, w->score);
@@ -193,8 +195,6 @@ static fsl_status check_run(fsl_ctx *ctx, const fsl_run *run) {
   const char *const reason = fsl_approximation_inapplicable(run->approximation, run->posterior);
   if (reason != NULL) return fsl_fail(ctx, FSL_EINPUT, "%s %s", name, reason);
   if (run->approximation->draw != NULL) return FSL_OK;
-  if (run->approximation->score == NULL && run->approximation->step == NULL)
-    return fsl_fail(ctx, FSL_EINTERNAL, "%s offers neither score, step nor draw", name);
   if (run->approximation->forbids_ode && run->sampler->is_ode)
     return fsl_fail(ctx, FSL_EINPUT, "%s is not defined for the deterministic sampler %s", name,
                     run->sampler->head.name);

@@ -55,7 +55,7 @@ static void every_kind_describes_itself(void **unused) {
     size_t n = 0;                                                                                                      \
     EACH(list, {                                                                                                       \
       assert_true(i < sizeof names / sizeof *names);                                                                   \
-      assert_string_equal(head->name, names[i]);                                                                       \
+      if (i < sizeof names / sizeof *names) assert_string_equal(head->name, names[i]);                                 \
       n++;                                                                                                             \
     })                                                                                                                 \
     assert_int_equal(n, sizeof names / sizeof *names);                                                                 \

@@ -97,14 +97,14 @@ static fsl_samples samples_of(setting *s, const fsl_run *run) {
   return out;
 }
 
-static const fsl_approximation_kind *const kinds[] = {
+enum { N_KINDS = 10 };
+static const fsl_approximation_kind *const kinds[N_KINDS] = {
     &fsl_approximation_fsr,           &fsl_approximation_fsr_direct,
     &fsl_approximation_fsr_ancestral, &fsl_approximation_sigma_dps,
     &fsl_approximation_zeta_dps,      &fsl_approximation_dps,
     &fsl_approximation_pigdm,         &fsl_approximation_dmps,
     &fsl_approximation_tmpd,          &fsl_approximation_moment_matched,
 };
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static const fsl_sampler_kind *const samplers[] = {&fsl_sampler_euler_maruyama, &fsl_sampler_exponential,
                                                    &fsl_sampler_ode_heun};
