@@ -27,11 +27,24 @@ static void both_means(const fsl_kernel *kernel, size_t n_states, size_t n, size
     for (size_t i = c * FSL_CHUNK; i < n && i < (c + 1) * FSL_CHUNK; ++i) chunk_max[c] = fmax(chunk_max[c], l[i]);
     for (size_t i = c * FSL_CHUNK; i < n && i < (c + 1) * FSL_CHUNK; ++i) likelihood[i] = exp(l[i] - chunk_max[c]);
   }
-  const fsl_block block = {.n = n, .d = d, .x = x, .log_likelihood = l, .likelihood = likelihood,
-                           .chunk_max = chunk_max, .p = d, .payload = x};
-  const fsl_tile tile = {.a = 0.7, .h = 0.5 / v, .x = reals(d * lanes), .posterior = true, .max = reals(lanes),
-                         .sum = reals(lanes), .vec = reals(d * lanes), .post_max = reals(lanes),
-                         .post_sum = reals(lanes), .post_vec = reals(d * lanes)};
+  const fsl_block block = {.n = n,
+                           .d = d,
+                           .x = x,
+                           .log_likelihood = l,
+                           .likelihood = likelihood,
+                           .chunk_max = chunk_max,
+                           .p = d,
+                           .payload = x};
+  const fsl_tile tile = {.a = 0.7,
+                         .h = 0.5 / v,
+                         .x = reals(d * lanes),
+                         .posterior = true,
+                         .max = reals(lanes),
+                         .sum = reals(lanes),
+                         .vec = reals(d * lanes),
+                         .post_max = reals(lanes),
+                         .post_sum = reals(lanes),
+                         .post_vec = reals(d * lanes)};
   double best = INFINITY;
   for (int repeat = 0; repeat < 5; ++repeat) {
     const double start = now();
@@ -42,8 +55,8 @@ static void both_means(const fsl_kernel *kernel, size_t n_states, size_t n, size
 }
 
 int main(void) {
-  static const size_t cases[][3] = {{256, 1000, 1}, {1024, 10000, 2}, {1024, 10000, 8}, {1024, 10000, 64},
-                                    {256, 10000, 784}};
+  static const size_t cases[][3] = {
+      {256, 1000, 1}, {1024, 10000, 2}, {1024, 10000, 8}, {1024, 10000, 64}, {256, 10000, 784}};
   for (size_t k = 0; k < fsl_kernel_count(); ++k)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
       both_means(fsl_kernel_at(k), cases[i][0], cases[i][1], cases[i][2], 50.0);

@@ -5,7 +5,9 @@
 #include "base/linalg.h"
 #include "posterior/internal.h"
 
-static uint64_t leaf_size_most(const fsl_atom_set *set) { return fsl_leaf_start(set->n_total, set->n_leaves, 1); }
+static uint64_t leaf_size_most(const fsl_atom_set *set) {
+  return fsl_leaf_start(set->n_total, set->n_leaves, 1);
+}
 
 static size_t offset_of(const fsl_atom_set *set, size_t leaf) {
   return (size_t)(fsl_leaf_start(set->n_total, set->n_leaves, leaf) -
@@ -79,9 +81,9 @@ fsl_status fsl_atoms_run(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *
                          const double *inner, double *records) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   walk w = {.set = set, .pass = pass, .payload = payload, .inner = inner};
-  const fsl_status status = records != NULL ? walk_all(ctx, &w, records)
-                                            : fsl_fail(ctx, FSL_ENOMEM, "out of memory: partial moments of %zu states",
-                                                       pass->n);
+  const fsl_status status = records != NULL
+                                ? walk_all(ctx, &w, records)
+                                : fsl_fail(ctx, FSL_ENOMEM, "out of memory: partial moments of %zu states", pass->n);
   fsl_arena_release(ctx->arena, mark);
   return set->sharded ? fsl_team_merge(ctx, status, pass->shape, pass->n, records) : status;
 }

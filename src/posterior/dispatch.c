@@ -14,13 +14,17 @@ static bool has_v4(void) {
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-size_t fsl_kernel_count(void) { return has_v4() ? 3 : has_v3() ? 2 : 1; }
+size_t fsl_kernel_count(void) {
+  return has_v4() ? 3 : has_v3() ? 2 : 1;
+}
 
 const fsl_kernel *fsl_kernel_at(size_t i) {
   return i == 2 ? &fsl_kernel_v4 : i == 1 ? &fsl_kernel_v3 : &fsl_kernel_generic;
 }
 #else
-size_t fsl_kernel_count(void) { return 1; }
+size_t fsl_kernel_count(void) {
+  return 1;
+}
 
 const fsl_kernel *fsl_kernel_at(size_t i) {
   (void)i;
@@ -28,4 +32,6 @@ const fsl_kernel *fsl_kernel_at(size_t i) {
 }
 #endif
 
-const fsl_kernel *fsl_kernel_best(void) { return fsl_kernel_at(fsl_kernel_count() - 1); }
+const fsl_kernel *fsl_kernel_best(void) {
+  return fsl_kernel_at(fsl_kernel_count() - 1);
+}

@@ -49,7 +49,8 @@ static fsl_status add_noise(fsl_ctx *ctx, fsl_key key, uint64_t stream, uint64_t
   return FSL_OK;
 }
 
-/* ---- atoms: p(x_t | y) -------------------------------------------------------------------------------------------- */
+/* ---- atoms: p(x_t | y) --------------------------------------------------------------------------------------------
+ */
 
 static bool owns(const fsl_atom_set *set, size_t leaf) {
   return leaf >= set->first_leaf && leaf < set->first_leaf + set->own_leaves;
@@ -88,8 +89,8 @@ static fsl_status atoms_of(fsl_ctx *ctx, const fsl_atom_set *set, fsl_key key, u
   return FSL_OK;
 }
 
-fsl_status fsl_atoms_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, fsl_key key,
-                          uint64_t first, size_t n, double *x, double *x0) {
+fsl_status fsl_atoms_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, fsl_key key, uint64_t first,
+                          size_t n, double *x, double *x0) {
   const fsl_atom_set *set = &posterior->atoms;
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   fsl_status status = atoms_of(ctx, set, key, first, n, x);
@@ -101,7 +102,8 @@ fsl_status fsl_atoms_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a
   return add_noise(ctx, key, STREAM_NORMALS, first, n, set->d, v, x);
 }
 
-/* ---- one pick a state inside a block ------------------------------------------------------------------------------ */
+/* ---- one pick a state inside a block ------------------------------------------------------------------------------
+ */
 
 /* States `list` (count of them) look for their shares inside one block; picked[i] is the atom of list[i]. */
 typedef struct search {
@@ -109,7 +111,7 @@ typedef struct search {
   const fsl_block *block;
   double a, h;
   bool posterior;
-  const double *x;              /* (n, d) */
+  const double *x;                /* (n, d) */
   const double *maximum, *target; /* n */
 } search;
 
@@ -174,7 +176,8 @@ static void nan_where_none(size_t n, size_t d, const size_t *part, size_t none, 
     for (size_t j = 0; j < d && part[i] == none; ++j) x0[i * d + j] = NAN;
 }
 
-/* ---- atoms: p(x_0 | x_t, y) ----------------------------------------------------------------------------------------- */
+/* ---- atoms: p(x_0 | x_t, y) -----------------------------------------------------------------------------------------
+ */
 
 /* (maximum, sum) of the posterior side of this rank's leaves at every state. */
 static fsl_status leaf_table(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, double *table) {
@@ -203,8 +206,7 @@ static fsl_status find_atoms(fsl_ctx *ctx, const fsl_atom_set *set, search *s, s
     s->block = &block;
     FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(find_in_block(ctx, s, count, list, picked));
-    for (size_t i = 0; i < count; ++i)
-      memcpy(x0 + list[i] * set->d, block.x + picked[i] * set->d, set->d * sizeof *x0);
+    for (size_t i = 0; i < count; ++i) memcpy(x0 + list[i] * set->d, block.x + picked[i] * set->d, set->d * sizeof *x0);
   }
   return FSL_OK;
 }
@@ -266,7 +268,8 @@ fsl_status fsl_atoms_draw_x0(fsl_ctx *ctx, const fsl_posterior *posterior, doubl
   return FSL_OK;
 }
 
-/* ---- mixtures ----------------------------------------------------------------------------------------------------- */
+/* ---- mixtures -----------------------------------------------------------------------------------------------------
+ */
 
 fsl_status fsl_mixtures_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, fsl_key key,
                              uint64_t first, size_t n, double *x, double *x0) {
@@ -366,8 +369,7 @@ static fsl_status draw_by_group(fsl_ctx *ctx, const fsl_posterior *posterior, co
   FSL_TRY(pick_parts(ctx, groups->n, n, groups->d, q->x, table, u, part, maximum, target));
   for (size_t g = 0; g < groups->n; ++g) {
     const size_t count = list_part(n, part, g, list);
-    if (count > 0)
-      FSL_TRY(group_draw(ctx, posterior, &groups->group[g], q, count, list, maximum, target, x0));
+    if (count > 0) FSL_TRY(group_draw(ctx, posterior, &groups->group[g], q, count, list, maximum, target, x0));
     fsl_arena_release(ctx->arena, mark);
   }
   nan_where_none(n, groups->d, part, groups->n, x0);

@@ -104,8 +104,7 @@ fsl_status fsl_atoms_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, d
 static void unpack_spread(size_t m, const double *record, bool ok, double *out) {
   const double *triangle = record + FSL_PARTIAL_VEC;
   for (size_t j = 0; j < m; ++j)
-    for (size_t k = j; k < m; ++k)
-      out[j * m + k] = out[k * m + j] = ok ? *triangle++ / record[FSL_PARTIAL_SUM] : NAN;
+    for (size_t k = j; k < m; ++k) out[j * m + k] = out[k * m + j] = ok ? *triangle++ / record[FSL_PARTIAL_SUM] : NAN;
 }
 
 /* Expected values first, then second moments about them: a one-pass difference of squares would cancel. */

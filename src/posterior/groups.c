@@ -64,8 +64,7 @@ fsl_status fsl_groups_create(fsl_ctx *ctx, const fsl_mixture *mixture, fsl_group
   return FSL_OK;
 }
 
-fsl_status fsl_group_noised(fsl_ctx *ctx, const fsl_group *group, size_t d, double a, double v,
-                            fsl_noised_group *out) {
+fsl_status fsl_group_noised(fsl_ctx *ctx, const fsl_group *group, size_t d, double a, double v, fsl_noised_group *out) {
   double *root, *gain, *shrink, *nu = NULL;
   FSL_GET(ctx, root, d);
   FSL_GET(ctx, gain, d);

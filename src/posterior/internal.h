@@ -7,14 +7,15 @@
 
 #define FSL_TINY_VARIANCE 1e-200 /* stands for v = 0: the nearest atom takes all weight, nothing overflows */
 
-/* ---- atoms: a training set (its leaves shared out over the team) or a discrete population (whole on every rank) --- */
+/* ---- atoms: a training set (its leaves shared out over the team) or a discrete population (whole on every rank) ---
+ */
 
 typedef struct fsl_atom_set {
   size_t n, d, m;                          /* this rank's atoms */
   size_t n_leaves, first_leaf, own_leaves; /* of the whole set; this rank's */
   uint64_t n_total;
   bool sharded;
-  size_t chunks; /* stride of chunk_max from leaf to leaf */
+  size_t chunks;                /* stride of chunk_max from leaf to leaf */
   const double *x;              /* (n, d) */
   const double *log_weight;     /* n: log pi_i; NULL: all -log_norm */
   double log_norm;              /* log N for equal weights, 0 otherwise */
@@ -36,8 +37,7 @@ FSL_CHECKED fsl_status fsl_atoms_run(fsl_ctx *ctx, const fsl_atom_set *set, cons
                                      const double *inner, double *records);
 /* Fills in everything that follows from x, forward, log_weight and mode_of: likelihoods, leaves, evidence. `status`:
  * this rank's so far. Collective where sharded. */
-FSL_CHECKED fsl_status fsl_atoms_finish(fsl_ctx *ctx, fsl_status status, const fsl_problem *problem,
-                                        fsl_atom_set *set);
+FSL_CHECKED fsl_status fsl_atoms_finish(fsl_ctx *ctx, fsl_status status, const fsl_problem *problem, fsl_atom_set *set);
 
 /* ---- mixtures: components that share a covariance are atoms in its scaled eigenbasis ----------------------------- */
 
@@ -76,7 +76,8 @@ void fsl_group_states(const fsl_group *group, const fsl_noised_group *noised, si
 void fsl_group_rotate(const fsl_group *group, size_t d, const double *x, double *out);   /* U^T x */
 void fsl_group_unrotate(const fsl_group *group, size_t d, const double *x, double *out); /* U x */
 
-/* ---- the posterior ------------------------------------------------------------------------------------------------ */
+/* ---- the posterior ------------------------------------------------------------------------------------------------
+ */
 
 struct fsl_posterior {
   const fsl_problem *problem;
@@ -107,8 +108,8 @@ fsl_status fsl_mixtures_moments(fsl_ctx *, const fsl_posterior *, double a, doub
                                 const fsl_moments *out);
 fsl_status fsl_mixtures_covariance_times(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n,
                                          const double *x, const double *mean, const double *u, double *out);
-fsl_status fsl_mixtures_forward_moments(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n,
-                                        const double *x, const double *mean, double *expected, double *spread);
+fsl_status fsl_mixtures_forward_moments(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n, const double *x,
+                                        const double *mean, double *expected, double *spread);
 fsl_status fsl_mixtures_cross_times(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n, const double *x,
                                     const double *mean, const double *u, double *out);
 fsl_status fsl_mixtures_draw(fsl_ctx *, const fsl_posterior *, double a, double v, fsl_key key, uint64_t first,

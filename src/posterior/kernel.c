@@ -24,6 +24,7 @@ enum { V = 2, LANES = V * WIDTH, ROWS = 4, DEPTH = 128, SPARSE_FROM = 12 };
 
 typedef double vec __attribute__((vector_size(WIDTH * 8), may_alias));
 typedef int64_t ivec __attribute__((vector_size(WIDTH * 8), may_alias));
+typedef uint64_t uvec __attribute__((vector_size(WIDTH * 8), may_alias));
 
 #if defined __clang__
 #define UNROLL _Pragma("unroll")
@@ -34,8 +35,12 @@ typedef int64_t ivec __attribute__((vector_size(WIDTH * 8), may_alias));
 
 /* ---- vectors --------------------------------------------------------------------------------------------------- */
 
-INLINE vec splat(double s) { return s - (vec){0}; }
-INLINE vec choose(ivec mask, vec yes, vec no) { return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask)); }
+INLINE vec splat(double s) {
+  return s - (vec){0};
+}
+INLINE vec choose(ivec mask, vec yes, vec no) {
+  return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask));
+}
 
 INLINE vec larger(vec a, vec b) {
 #if defined __AVX512F__
@@ -93,7 +98,7 @@ INLINE vec exponential(vec x) {
   p = p * r + 0x1.0000000000001p-1;
   p = (p * r) * r + r;
   p = p + 1.0;
-  const vec scaled = (vec)((ivec)p + ((ivec)t << 52));
+  const vec scaled = (vec)((uvec)p + ((uvec)t << 52));
   return keep(scaled, x, -708.0);
 }
 
@@ -128,7 +133,9 @@ typedef struct chunk {
   vec rescale[V], post_rescale[V];
 } chunk;
 
-INLINE const vec *lanes_of(const double *values) { return (const vec *)values; }
+INLINE const vec *lanes_of(const double *values) {
+  return (const vec *)values;
+}
 
 INLINE void distance_rows(int rows, const double *x, size_t d, double a, const double *atoms, size_t stride, bool go_on,
                           vec (*out)[V]) {
@@ -171,8 +178,7 @@ INLINE void logits(const fsl_block *b, const fsl_tile *tile, double shift, chunk
 
 INLINE void posterior_max(const fsl_block *b, const chunk *c, vec max[V]) {
   const double *l = b->log_likelihood + c->first;
-  for (size_t i = 0; i < c->n; ++i)
-    UNROLL for (int v = 0; v < V; ++v) max[v] = larger(c->logit[i][v] + l[i], max[v]);
+  for (size_t i = 0; i < c->n; ++i) UNROLL for (int v = 0; v < V; ++v) max[v] = larger(c->logit[i][v] + l[i], max[v]);
 }
 
 INLINE void list_rows(chunk *c, bool sparse, bool posterior) {
@@ -293,7 +299,9 @@ INLINE void set(double *values, size_t n, double value) {
   for (size_t i = 0; i < n * LANES; ++i) values[i] = value;
 }
 
-INLINE void store(double *out, const vec values[V]) { memcpy(out, values, sizeof(vec[V])); }
+INLINE void store(double *out, const vec values[V]) {
+  memcpy(out, values, sizeof(vec[V]));
+}
 
 /* The part every pass has in common: the chunk at `first`, its logits, the new maximum and the old one's factor. */
 INLINE void open_chunk(const fsl_block *b, const fsl_tile *tile, size_t first, double shift, chunk *c, vec max[V],
@@ -361,15 +369,14 @@ INLINE void sum_centred(int dims, const chunk *c, vec (*z)[V], const double *pay
       UNROLL for (int v = 0; v < V; ++v) s[j][v] += z[i][v] * (value - centre[j * V + v]);
     }
   }
-  UNROLL for (int j = 0; j < dims; ++j) UNROLL for (int v = 0; v < V; ++v)
-    total[j][v] = total[j][v] * c->rescale[v] + s[j][v];
+  UNROLL for (int j = 0; j < dims; ++j) UNROLL for (int v = 0; v < V; ++v) total[j][v] =
+      total[j][v] * c->rescale[v] + s[j][v];
 }
 
 INLINE void sum_all_centred(const chunk *c, vec (*z)[V], const double *payload, size_t stride, const vec *centre,
                             size_t from, size_t to, vec (*total)[V]) {
   size_t j = from;
-  for (; j + DIMS <= to; j += DIMS)
-    sum_centred(DIMS, c, z, payload + j, stride, centre + j * V, total + (j - from));
+  for (; j + DIMS <= to; j += DIMS) sum_centred(DIMS, c, z, payload + j, stride, centre + j * V, total + (j - from));
   for (; j < to; ++j) sum_centred(1, c, z, payload + j, stride, centre + j * V, total + (j - from));
 }
 
@@ -420,8 +427,8 @@ static void spread(const fsl_block *b, const fsl_tile *tile) {
     vec(*total)[V] = (vec(*)[V])(void *)tile->vec;
     for (size_t j = 0; j < b->p; total += b->p - j, ++j) {
       for (size_t k = 0; k < c.count; ++k)
-        UNROLL for (size_t v = 0; v < V; ++v)
-          c.q[c.row[k]][v] = c.e[c.row[k]][v] * (payload[c.row[k] * b->p + j] - centre[j * V + v]);
+        UNROLL for (size_t v = 0; v < V; ++v) c.q[c.row[k]][v] =
+            c.e[c.row[k]][v] * (payload[c.row[k] * b->p + j] - centre[j * V + v]);
       sum_all_centred(&c, c.q, payload, b->p, centre, j, b->p, total);
     }
   }
@@ -492,9 +499,9 @@ static void exponential_of(double *values) {
 }
 
 #define GLUE_(a, b) a##b
-#define GLUE(a, b) GLUE_(a, b)
-#define TEXT_(a) #a
-#define TEXT(a) TEXT_(a)
+#define GLUE(a, b)  GLUE_(a, b)
+#define TEXT_(a)    #a
+#define TEXT(a)     TEXT_(a)
 
 extern const fsl_kernel GLUE(fsl_kernel_, FSL_KERNEL_ISA);
 const fsl_kernel GLUE(fsl_kernel_, FSL_KERNEL_ISA) = {.name = TEXT(FSL_KERNEL_ISA),

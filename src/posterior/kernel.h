@@ -24,7 +24,7 @@ typedef struct fsl_block {
   const double *adjust;         /* n: added to logit_i in the entropy, merging equal atoms; NULL: 0 */
   const uint32_t *mode_of;      /* n; NULL: atom i is mode first_mode + i */
   size_t first_mode;
-  size_t p; /* payload: what is averaged */
+  size_t p;              /* payload: what is averaged */
   const double *payload; /* (n, p) */
   size_t q;              /* inner: what is projected on u */
   const double *inner;   /* (n, q) */
@@ -32,14 +32,14 @@ typedef struct fsl_block {
 
 typedef struct fsl_tile {
   double a, h;
-  const double *x;                       /* (d, lanes) */
-  const double *payload_centre;          /* (p, lanes) */
-  const double *inner_centre, *u;        /* (q, lanes) */
-  const double *maximum;                 /* lanes: pick: M of the side asked for */
-  const double *target;                  /* lanes: pick: the cumulative weight looked for */
-  bool posterior;                        /* means, pick: the posterior side too, alone */
-  bool entropy;                          /* means: sum e (logit - M + adjust) */
-  double *max, *sum, *energy, *vec;      /* lanes, lanes, lanes, (p, lanes) */
+  const double *x;                        /* (d, lanes) */
+  const double *payload_centre;           /* (p, lanes) */
+  const double *inner_centre, *u;         /* (q, lanes) */
+  const double *maximum;                  /* lanes: pick: M of the side asked for */
+  const double *target;                   /* lanes: pick: the cumulative weight looked for */
+  bool posterior;                         /* means, pick: the posterior side too, alone */
+  bool entropy;                           /* means: sum e (logit - M + adjust) */
+  double *max, *sum, *energy, *vec;       /* lanes, lanes, lanes, (p, lanes) */
   double *post_max, *post_sum, *post_vec; /* lanes, lanes, (p, lanes) */
 } fsl_tile;
 

@@ -16,8 +16,8 @@ typedef struct sweep {
   size_t d, n_modes, lanes;
   fsl_groups groups;
   fsl_noised_group *noised;
-  double *scaled;         /* (groups, STATES, d) */
-  double *rotated, *tile; /* (STATES, d), (d, lanes) */
+  double *scaled;          /* (groups, STATES, d) */
+  double *rotated, *tile;  /* (STATES, d), (d, lanes) */
   double *max, *sum, *vec; /* lanes, lanes, (n_modes, lanes) */
 } sweep;
 
@@ -54,12 +54,8 @@ static void run_tile(const sweep *s, double a, size_t n, size_t first) {
   for (size_t g = 0; g < s->groups.n; ++g) {
     const fsl_noised_group *noised = &s->noised[g];
     fsl_lanes_pack(s->lanes, n, s->d, s->scaled + g * n * s->d, first, s->tile);
-    const fsl_tile tile = {.a = noised->scaled ? 1.0 : a,
-                           .h = noised->h,
-                           .x = s->tile,
-                           .max = s->max,
-                           .sum = s->sum,
-                           .vec = s->vec};
+    const fsl_tile tile = {
+        .a = noised->scaled ? 1.0 : a, .h = noised->h, .x = s->tile, .max = s->max, .sum = s->sum, .vec = s->vec};
     s->kernel->modes(&noised->block, &tile, noised->constant, s->n_modes);
   }
 }
@@ -115,13 +111,13 @@ fsl_status fsl_law_log_density(fsl_ctx *ctx, const fsl_mixture *law, double a, d
   return run_sweep(ctx, law, a, v, n, x, 0, take_density, out);
 }
 
-fsl_status fsl_law_responsibilities(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n,
-                                    const double *x, double *out) {
+fsl_status fsl_law_responsibilities(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n, const double *x,
+                                    double *out) {
   return run_sweep(ctx, law, a, v, n, x, law->n_modes, take_responsibilities, out);
 }
 
-fsl_status fsl_law_most_responsible(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n,
-                                    const double *x, uint32_t *mode) {
+fsl_status fsl_law_most_responsible(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n, const double *x,
+                                    uint32_t *mode) {
   return run_sweep(ctx, law, a, v, n, x, law->n_modes, take_largest, mode);
 }
 
@@ -152,8 +148,7 @@ void fsl_law_project(const fsl_mixture *law, double a, double v, const double *d
   }
 }
 
-fsl_status fsl_law_moments(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, double *mean,
-                           double *covariance) {
+fsl_status fsl_law_moments(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, double *mean, double *covariance) {
   const size_t d = law->d;
   FSL_TRY(fsl_mixture_moments(ctx, law, mean, covariance));
   for (size_t j = 0; j < d; ++j) mean[j] *= a;

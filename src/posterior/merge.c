@@ -8,8 +8,12 @@
 
 enum { PIECE = 4096 };
 
-size_t fsl_partial_side(fsl_partial_shape shape) { return FSL_PARTIAL_VEC + shape.p; }
-size_t fsl_partial_width(fsl_partial_shape shape) { return shape.sides * fsl_partial_side(shape); }
+size_t fsl_partial_side(fsl_partial_shape shape) {
+  return FSL_PARTIAL_VEC + shape.p;
+}
+size_t fsl_partial_width(fsl_partial_shape shape) {
+  return shape.sides * fsl_partial_side(shape);
+}
 
 static double shifted_energy(const double *record, double max, double factor) {
   return factor * (record[FSL_PARTIAL_ENERGY] + record[FSL_PARTIAL_SUM] * (record[FSL_PARTIAL_MAX] - max));
@@ -44,17 +48,20 @@ void fsl_partial_clear(fsl_partial_shape shape, size_t n, double *records) {
   for (size_t i = 0; i < n * shape.sides; ++i) records[i * side] = FSL_FLOOR;
 }
 
-/* ---- over the team ------------------------------------------------------------------------------------------------ */
+/* ---- over the team ------------------------------------------------------------------------------------------------
+ */
 
 /* What an exchange did to this rank: its own trouble, and the first trouble heard of. */
 typedef struct trouble {
   fsl_status own, heard;
 } trouble;
 
-static int flag_of(const trouble *t) { return (int)(t->own != FSL_OK ? t->own : t->heard); }
+static int flag_of(const trouble *t) {
+  return (int)(t->own != FSL_OK ? t->own : t->heard);
+}
 
-/* Exchanges n doubles in pieces; `send` or `recv` NULL: zeros are sent, what comes is dropped. Goes on whatever happens,
- * so that no partner waits. */
+/* Exchanges n doubles in pieces; `send` or `recv` NULL: zeros are sent, what comes is dropped. Goes on whatever
+ * happens, so that no partner waits. */
 static void exchange(fsl_ctx *ctx, int partner, trouble *t, const double *send, double *recv, size_t n) {
   static const double zeros[PIECE];
   double dropped[PIECE];

@@ -20,7 +20,9 @@ void fsl_lanes_pack(size_t lanes, size_t n, size_t width, const double *rows, si
   }
 }
 
-size_t fsl_pass_sums(fsl_pass_what what, size_t p) { return what == FSL_PASS_SPREAD ? p * (p + 1) / 2 : p; }
+size_t fsl_pass_sums(fsl_pass_what what, size_t p) {
+  return what == FSL_PASS_SPREAD ? p * (p + 1) / 2 : p;
+}
 
 fsl_status fsl_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_tiles *out) {
   const size_t lanes = pass->kernel->lanes, sums = pass->shape.p;

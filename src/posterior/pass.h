@@ -14,8 +14,8 @@ typedef struct fsl_pass {
   size_t n, d;
   const double *x; /* (n, d) */
   double a, h;
-  size_t p; /* payload of every block; 0: densities alone */
-  size_t q; /* inner of every block (cross) */
+  size_t p;                       /* payload of every block; 0: densities alone */
+  size_t q;                       /* inner of every block (cross) */
   const double *payload_centre;   /* (n, p) */
   const double *inner_centre, *u; /* (n, q) */
   fsl_partial_shape shape;        /* sides 2: the posterior too */

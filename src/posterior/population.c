@@ -77,8 +77,7 @@ static fsl_status side_moments(fsl_ctx *ctx, const fsl_posterior *posterior, con
   for (size_t i = 0; i < n; ++i) {
     const double *record = records + i * fsl_partial_width(shape);
     const bool ok = fsl_is_finite(d, x + i * d);
-    for (size_t j = 0; j < p; ++j)
-      mean[i * d + j] = ok ? record[FSL_PARTIAL_VEC + j] / record[FSL_PARTIAL_SUM] : NAN;
+    for (size_t j = 0; j < p; ++j) mean[i * d + j] = ok ? record[FSL_PARTIAL_VEC + j] / record[FSL_PARTIAL_SUM] : NAN;
     if (density != NULL) density[i] = ok ? record[FSL_PARTIAL_MAX] + log(record[FSL_PARTIAL_SUM]) : NAN;
   }
   fsl_arena_release(ctx->arena, mark);
@@ -169,8 +168,7 @@ fsl_status fsl_mixtures_covariance_times(fsl_ctx *ctx, const fsl_posterior *post
   for (size_t i = 0; i < n; ++i) {
     const double *record = records + i * fsl_partial_width(shape);
     const bool ok = fsl_is_finite(d, x + i * d) && fsl_is_finite(d, mean + i * d) && fsl_is_finite(d, u + i * d);
-    for (size_t j = 0; j < d; ++j)
-      out[i * d + j] = ok ? record[FSL_PARTIAL_VEC + j] / record[FSL_PARTIAL_SUM] : NAN;
+    for (size_t j = 0; j < d; ++j) out[i * d + j] = ok ? record[FSL_PARTIAL_VEC + j] / record[FSL_PARTIAL_SUM] : NAN;
   }
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
@@ -187,8 +185,7 @@ static fsl_status spread_column(fsl_ctx *ctx, const fsl_posterior *posterior, do
   FSL_TRY(fsl_mixtures_covariance_times(ctx, posterior, a, v, n, x, mean, u, column));
   for (size_t i = 0; i < n; ++i)
     for (size_t j = 0; j <= k; ++j)
-      spread[(i * m + j) * m + k] = spread[(i * m + k) * m + j] =
-          fsl_dot(d, posterior->matrix + j * d, column + i * d);
+      spread[(i * m + j) * m + k] = spread[(i * m + k) * m + j] = fsl_dot(d, posterior->matrix + j * d, column + i * d);
   return FSL_OK;
 }
 
@@ -202,8 +199,7 @@ fsl_status fsl_mixtures_forward_moments(fsl_ctx *ctx, const fsl_posterior *poste
   if (spread == NULL) return FSL_OK;
   FSL_GET(ctx, u, n * d);
   FSL_GET(ctx, column, n * d);
-  for (size_t k = 0; k < m; ++k)
-    FSL_TRY(spread_column(ctx, posterior, a, v, n, x, mean, k, u, column, spread));
+  for (size_t k = 0; k < m; ++k) FSL_TRY(spread_column(ctx, posterior, a, v, n, x, mean, k, u, column, spread));
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }

@@ -5,7 +5,8 @@
 
 #include "posterior/internal.h"
 
-/* ---- equal atoms -------------------------------------------------------------------------------------------------- */
+/* ---- equal atoms --------------------------------------------------------------------------------------------------
+ */
 
 static int compare_rows(const void *a, const void *b, void *d) {
   const double *x = *(const double *const *)a, *y = *(const double *const *)b;
@@ -42,13 +43,13 @@ static fsl_status merge_equal(fsl_ctx *ctx, fsl_atom_set *set) {
   return FSL_OK;
 }
 
-/* ---- making one ----------------------------------------------------------------------------------------------------- */
+/* ---- making one -----------------------------------------------------------------------------------------------------
+ */
 
 static fsl_status find_forward(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set *set) {
   double *forward;
   FSL_GET(ctx, forward, set->n * set->m);
-  for (size_t i = 0; i < set->n; ++i)
-    problem->model->value(problem->model, set->x + i * set->d, forward + i * set->m);
+  for (size_t i = 0; i < set->n; ++i) problem->model->value(problem->model, set->x + i * set->d, forward + i * set->m);
   set->forward = forward;
   return FSL_OK;
 }
@@ -151,12 +152,21 @@ fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_problem *problem,
   return FSL_OK;
 }
 
-/* ---- what it is ----------------------------------------------------------------------------------------------------- */
+/* ---- what it is -----------------------------------------------------------------------------------------------------
+ */
 
-size_t fsl_posterior_dimension(const fsl_posterior *posterior) { return posterior->prior.d; }
-const fsl_problem *fsl_posterior_problem(const fsl_posterior *posterior) { return posterior->problem; }
-bool fsl_posterior_is_exact(const fsl_posterior *posterior) { return posterior->is_exact; }
-double fsl_posterior_log_evidence(const fsl_posterior *posterior) { return posterior->log_evidence; }
+size_t fsl_posterior_dimension(const fsl_posterior *posterior) {
+  return posterior->prior.d;
+}
+const fsl_problem *fsl_posterior_problem(const fsl_posterior *posterior) {
+  return posterior->problem;
+}
+bool fsl_posterior_is_exact(const fsl_posterior *posterior) {
+  return posterior->is_exact;
+}
+double fsl_posterior_log_evidence(const fsl_posterior *posterior) {
+  return posterior->log_evidence;
+}
 
 bool fsl_posterior_has_forward_moments(const fsl_posterior *posterior) {
   return posterior->is_atoms || posterior->problem->model->linear;
@@ -175,7 +185,8 @@ size_t fsl_posterior_bytes(uint64_t n_atoms, size_t d, size_t m, size_t n_states
   return atoms + sizeof(double) * 2 * n_states * record;
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------------------ */
+/* ---- questions ------------------------------------------------------------------------------------------------------
+ */
 
 /* Gives work space back, also after a failure. */
 static fsl_status done(fsl_ctx *ctx, fsl_arena_mark mark, fsl_status status) {
@@ -186,16 +197,17 @@ static fsl_status done(fsl_ctx *ctx, fsl_arena_mark mark, fsl_status status) {
 fsl_status fsl_posterior_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                                  const double *x, const fsl_moments *out) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  return done(ctx, mark, posterior->is_atoms ? fsl_atoms_moments(ctx, posterior, a, v, n, x, out)
-                                             : fsl_mixtures_moments(ctx, posterior, a, v, n, x, out));
+  return done(ctx, mark,
+              posterior->is_atoms ? fsl_atoms_moments(ctx, posterior, a, v, n, x, out)
+                                  : fsl_mixtures_moments(ctx, posterior, a, v, n, x, out));
 }
 
 fsl_status fsl_posterior_covariance_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                                           const double *x, const double *mean, const double *u, double *out) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  return done(ctx, mark, posterior->is_atoms
-                             ? fsl_atoms_covariance_times(ctx, posterior, a, v, n, x, mean, u, out)
-                             : fsl_mixtures_covariance_times(ctx, posterior, a, v, n, x, mean, u, out));
+  return done(ctx, mark,
+              posterior->is_atoms ? fsl_atoms_covariance_times(ctx, posterior, a, v, n, x, mean, u, out)
+                                  : fsl_mixtures_covariance_times(ctx, posterior, a, v, n, x, mean, u, out));
 }
 
 static fsl_status needs(fsl_ctx *ctx, bool has, const char *what) {
@@ -206,9 +218,9 @@ fsl_status fsl_posterior_forward_moments(fsl_ctx *ctx, const fsl_posterior *post
                                          const double *x, const double *mean, double *expected, double *spread) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   FSL_TRY(needs(ctx, fsl_posterior_has_forward_moments(posterior), "moments of A(x)"));
-  return done(ctx, mark, posterior->is_atoms
-                             ? fsl_atoms_forward_moments(ctx, posterior, a, v, n, x, expected, spread)
-                             : fsl_mixtures_forward_moments(ctx, posterior, a, v, n, x, mean, expected, spread));
+  return done(ctx, mark,
+              posterior->is_atoms ? fsl_atoms_forward_moments(ctx, posterior, a, v, n, x, expected, spread)
+                                  : fsl_mixtures_forward_moments(ctx, posterior, a, v, n, x, mean, expected, spread));
 }
 
 fsl_status fsl_posterior_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
@@ -216,29 +228,31 @@ fsl_status fsl_posterior_cross_times(fsl_ctx *ctx, const fsl_posterior *posterio
                                      double *out) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   FSL_TRY(needs(ctx, fsl_posterior_has_forward_moments(posterior), "moments of A(x)"));
-  return done(ctx, mark, posterior->is_atoms
-                             ? fsl_atoms_cross_times(ctx, posterior, a, v, n, x, mean, expected, u, out)
-                             : fsl_mixtures_cross_times(ctx, posterior, a, v, n, x, mean, u, out));
+  return done(ctx, mark,
+              posterior->is_atoms ? fsl_atoms_cross_times(ctx, posterior, a, v, n, x, mean, expected, u, out)
+                                  : fsl_mixtures_cross_times(ctx, posterior, a, v, n, x, mean, u, out));
 }
 
 fsl_status fsl_posterior_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, fsl_key key,
                               uint64_t first, size_t n, double *x, double *x0) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   FSL_TRY(needs(ctx, posterior->is_exact, "draws of p(x_t | y)"));
-  return done(ctx, mark, posterior->is_atoms ? fsl_atoms_draw(ctx, posterior, a, v, key, first, n, x, x0)
-                                             : fsl_mixtures_draw(ctx, posterior, a, v, key, first, n, x, x0));
+  return done(ctx, mark,
+              posterior->is_atoms ? fsl_atoms_draw(ctx, posterior, a, v, key, first, n, x, x0)
+                                  : fsl_mixtures_draw(ctx, posterior, a, v, key, first, n, x, x0));
 }
 
 fsl_status fsl_posterior_draw_x0(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, fsl_key key,
                                  uint64_t stream, uint64_t first, size_t n, const double *x, double *x0) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   FSL_TRY(needs(ctx, posterior->is_exact, "draws of p(x_0 | x_t, y)"));
-  return done(ctx, mark, posterior->is_atoms
-                             ? fsl_atoms_draw_x0(ctx, posterior, a, v, key, stream, first, n, x, x0)
-                             : fsl_mixtures_draw_x0(ctx, posterior, a, v, key, stream, first, n, x, x0));
+  return done(ctx, mark,
+              posterior->is_atoms ? fsl_atoms_draw_x0(ctx, posterior, a, v, key, stream, first, n, x, x0)
+                                  : fsl_mixtures_draw_x0(ctx, posterior, a, v, key, stream, first, n, x, x0));
 }
 
-/* ---- as mixtures ------------------------------------------------------------------------------------------------------ */
+/* ---- as mixtures
+ * ------------------------------------------------------------------------------------------------------ */
 
 fsl_status fsl_posterior_prior_law(fsl_ctx *ctx, const fsl_posterior *posterior, fsl_mixture *out) {
   const fsl_atom_set *set = &posterior->atoms;
@@ -246,7 +260,8 @@ fsl_status fsl_posterior_prior_law(fsl_ctx *ctx, const fsl_posterior *posterior,
     *out = posterior->prior;
     return FSL_OK;
   }
-  if (set->n != set->n_total) return fsl_fail(ctx, FSL_EINTERNAL, "a law is for a team of one: the atoms are shared out");
+  if (set->n != set->n_total)
+    return fsl_fail(ctx, FSL_EINTERNAL, "a law is for a team of one: the atoms are shared out");
   return fsl_mixture_of_atoms(ctx, set->n, set->d, set->x, set->log_weight, set->mode_of, posterior->prior.n_modes,
                               out);
 }

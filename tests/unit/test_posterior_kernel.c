@@ -9,10 +9,10 @@ typedef struct property {
   const char *name;
   size_t n, d, m;
   double a, v, sigma;
-  double y_shift;  /* how far y lies from what any atom explains */
-  bool repeated;   /* atoms come four times each */
-  bool weighted;   /* unequal weights, one in five zero */
-  double at_atom;  /* states: this share of the way to an atom (1: on it) */
+  double y_shift;   /* how far y lies from what any atom explains */
+  bool repeated;    /* atoms come four times each */
+  bool weighted;    /* unequal weights, one in five zero */
+  double at_atom;   /* states: this share of the way to an atom (1: on it) */
   double sharpness; /* states are scaled by this */
 } property;
 

@@ -15,7 +15,7 @@ typedef struct shape {
 static const double diagonal[3][D] = {{0.4, 0.4, 0.4}, {0.9, 0.05, 0.3}, {0.7, 0.2, 0.0}};
 
 static const shape shapes[] = {
-    {"one isotropic covariance", K, 1, 0}, {"one full covariance", K, 1, 3}, {"one diagonal covariance", K, 1, 1},
+    {"one isotropic covariance", K, 1, 0}, {"one full covariance", K, 1, 3},       {"one diagonal covariance", K, 1, 1},
     {"a single Gaussian", 1, 1, 3},        {"a covariance of each sort", K, 4, 0}, {"a singular covariance", K, 1, 2},
 };
 
@@ -55,9 +55,8 @@ static world *open_world(const shape *s, double y_shift) {
   rotation(ctx, vectors);
   for (size_t c = 0; c < s->n_covariances; ++c) {
     const size_t kind = ((size_t)s->first + c) % 4;
-    covariance[c] = (fsl_covariance){.values = diagonal[kind % 3 + (kind == 3)],
-                                     .vectors = kind == 3 ? vectors : NULL,
-                                     .isotropic = kind == 0};
+    covariance[c] = (fsl_covariance){
+        .values = diagonal[kind % 3 + (kind == 3)], .vectors = kind == 3 ? vectors : NULL, .isotropic = kind == 0};
     densify(&covariance[c], w->full[c]);
   }
   for (size_t k = 0; k < K; ++k) {
@@ -133,15 +132,14 @@ static answer dense(const world *w, double a, double v, size_t p, const double *
     for (size_t j = 0; j < D; ++j) out.mean[j] += exp(log_density[k] - out.log_density) * part[k].mean[j];
   for (size_t k = 0; k < n; ++k)
     for (size_t j = 0; j < D * D; ++j)
-      out.covariance[j] += exp(log_density[k] - out.log_density) *
-                           (part[k].covariance[j] + (part[k].mean[j / D] - out.mean[j / D]) *
-                                                        (part[k].mean[j % D] - out.mean[j % D]));
+      out.covariance[j] +=
+          exp(log_density[k] - out.log_density) *
+          (part[k].covariance[j] + (part[k].mean[j / D] - out.mean[j / D]) * (part[k].mean[j % D] - out.mean[j % D]));
   return out;
 }
 
 static void near(const char *name, double got, double want, double allowed) {
-  if (!(fabs(got - want) <= allowed))
-    fail_msg("%s: %.17g, not %.17g (allowed %.2g)", name, got, want, allowed);
+  if (!(fabs(got - want) <= allowed)) fail_msg("%s: %.17g, not %.17g (allowed %.2g)", name, got, want, allowed);
 }
 
 static const double noise[][2] = {{0.999, 0.002}, {0.8, 0.36}, {0.1, 0.99}, {1.0, 4.0}};

@@ -64,10 +64,8 @@ static world *open_world(double a, double v, double sigma) {
   w->prior.d = D;
   w->model = bent_model(D, M);
   w->q = (question){.a = a, .v = v, .in_trouble = -1};
-  w->q.problem = (fsl_problem){.prior = &w->prior,
-                               .model = &w->model,
-                               .noise = {M, constant(ctx, M, sigma)},
-                               .y = normals(ctx, 9, M)};
+  w->q.problem = (fsl_problem){
+      .prior = &w->prior, .model = &w->model, .noise = {M, constant(ctx, M, sigma)}, .y = normals(ctx, 9, M)};
   w->q.x = normals(ctx, 10, STATES * D);
   w->q.u = normals(ctx, 11, STATES * D);
   w->q.um = normals(ctx, 12, STATES * M);
