@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { TABLE_NODES = 4097, SELF_DRAWS = 4096, TILE = 256 };
+enum { TABLE_NODES = 4097, SELF_PAIRS = 4096, TILE = 256 };
 
 /* Points under one kernel: those of one covariance, in coordinates where the kernel is exp(-|z - z'|^2/2). */
 typedef struct cluster {
@@ -286,22 +286,45 @@ fsl_status fsl_kernel_mean_of_mixture(fsl_ctx *ctx, const fsl_mixture *law, doub
 /* ---- draws --------------------------------------------------------------------------------------------------------
  */
 
-/* Mean of k over pairs of a draw among the first few and another one; a draw is not paired with itself. Evenly spread
- * quantiles stand for the law itself, so there every pair counts. */
-static fsl_status self_of_draws(fsl_ctx *ctx, const fsl_kernel_mean *kernel, bool even, double *self) {
+/* Sum of k over pairs of each of n draws from `first` on and the `span` draws that follow them, around the end. */
+static fsl_status ring_sum(fsl_ctx *ctx, const fsl_kernel_mean *kernel, size_t first, size_t n, size_t span,
+                           double *sum) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  const cluster *all = kernel->cluster;
-  const size_t n = all->n, few = even || n < SELF_DRAWS ? n : SELF_DRAWS;
+  const size_t d = kernel->d, total = kernel->cluster->n, from = (first + n) % total;
+  const size_t straight = span < total - from ? span : total - from;
+  const double *z = kernel->cluster->z;
   double *sums;
-  FSL_GET(ctx, sums, few);
-  if (kernel->step > 0)
-    for (size_t i = 0; i < few; i++) sums[i] = interpolate(kernel, all->z[i] / all->scale);
-  else
-    FSL_TRY(kernel_sums(ctx, kernel->d, few, all->z, n, all->z, all->weight, sums));
-  const double mean = fsl_sum(few, sums) / (double)few;
-  *self = even ? mean : (mean * (double)n - 1) / (double)(n - 1);
+  FSL_GET(ctx, sums, n);
+  FSL_TRY(kernel_sums(ctx, d, n, z + first * d, straight, z + from * d, NULL, sums));
+  FSL_TRY(kernel_sums(ctx, d, n, z + first * d, span - straight, z, NULL, sums));
+  *sum = fsl_sum(n, sums);
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
+}
+
+/* Mean of k over pairs of different draws. Of many draws each is paired with the same number of others (a balanced
+ * incomplete U-statistic, Blom 1976): its first-order scatter is then that of all pairs, which the embedding by the
+ * same draws cancels; a mean over some of the draws would leave it in. */
+static fsl_status self_of_draws(fsl_ctx *ctx, const fsl_kernel_mean *kernel, double *self) {
+  const size_t n = kernel->cluster->n, block = n > 2 * SELF_PAIRS ? TILE : 1;
+  const size_t span = n > 2 * SELF_PAIRS ? SELF_PAIRS : n - 1;
+  double total = 0;
+  for (size_t first = 0; first < n; first += block) {
+    const size_t b = n - first < block ? n - first : block;
+    double sum = 0;
+    FSL_TRY(ring_sum(ctx, kernel, first, b, span, &sum));
+    total += sum;
+  }
+  *self = total / ((double)n * (double)span);
+  return FSL_OK;
+}
+
+/* Evenly spread quantiles stand for the law itself, so there every pair counts. */
+static double self_of_quantiles(const fsl_kernel_mean *kernel) {
+  const cluster *all = kernel->cluster;
+  double sum = 0;
+  for (size_t i = 0; i < all->n; i++) sum += interpolate(kernel, all->z[i] / all->scale);
+  return sum / (double)all->n;
 }
 
 fsl_status fsl_kernel_mean_of_draws(fsl_ctx *ctx, size_t n, size_t d, double *draws, double h2, bool even,
@@ -317,7 +340,10 @@ fsl_status fsl_kernel_mean_of_draws(fsl_ctx *ctx, size_t n, size_t d, double *dr
   to_coordinates(one, n, d, draws, draws);
   *kernel = (fsl_kernel_mean){.d = d, .n_clusters = 1, .h2 = h2, .cluster = one};
   FSL_TRY(tabulate(ctx, kernel));
-  FSL_TRY(self_of_draws(ctx, kernel, even, &kernel->self));
+  if (even && kernel->step > 0)
+    kernel->self = self_of_quantiles(kernel);
+  else
+    FSL_TRY(self_of_draws(ctx, kernel, &kernel->self));
   *out = kernel;
   return FSL_OK;
 }

@@ -80,20 +80,36 @@ static spot difference(spot f, spot g) {
   return (spot){f.value - g.value, f.slope - g.slope};
 }
 
+/* At the left end of a piece; a curve is continuous, so it has there what it had at the last right end. */
+static spot left_end(const fsl_line *line, size_t piece, double x, const spot *before) {
+  return line->slope != NULL && before != NULL ? *before : line_at(line, piece, x);
+}
+
+/* Both are monotone: where one is a step function their difference changes its sign at most once on a piece. */
 double fsl_line_w1(const fsl_line *f, const fsl_line *g) {
+  const bool curves = f->slope != NULL && g->slope != NULL;
   size_t i = 0, j = 0;
   double sum = 0, x = fmin(f->x[0], g->x[0]);
-  while (i < f->n || j < g->n) {
+  spot f_right, g_right, *f_before = NULL, *g_before = NULL;
+  while (true) {
     while (i < f->n && f->x[i] <= x) i++;
     while (j < g->n && g->x[j] <= x) j++;
-    if (i == f->n && j == g->n) break;
+    if (i == f->n && j == g->n) return sum;
     const double next = fmin(i < f->n ? f->x[i] : INFINITY, j < g->n ? g->x[j] : INFINITY);
-    const spot left = difference(line_at(f, i, x), line_at(g, j, x));
-    const spot right = difference(line_at(f, i, next), line_at(g, j, next));
-    sum += area_of_size(next - x, left, right);
+    const spot left = difference(left_end(f, i, x, f_before), left_end(g, j, x, g_before));
+    f_right = line_at(f, i, next);
+    g_right = line_at(g, j, next);
+    const spot right = difference(f_right, g_right);
+    if (curves)
+      sum += area_of_size(next - x, left, right);
+    else if (left.value * right.value < 0)
+      sum += area_across(next - x, left, right);
+    else
+      sum += fabs(area(next - x, left, right));
+    f_before = &f_right;
+    g_before = &g_right;
     x = next;
   }
-  return sum;
 }
 
 /* ---- quantiles ----------------------------------------------------------------------------------------- */

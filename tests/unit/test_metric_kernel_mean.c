@@ -162,12 +162,35 @@ static void draws_match_double_sums(void **state) {
   fsl_arena_destroy(ctx.arena);
 }
 
+/* 2-D normal draws against a normal's closed form: what many draws know of E k(Y, Y') and of the embedding. */
+static void many_draws_agree_with_the_closed_form_far_below_a_floor(void **state) {
+  (void)state;
+  enum { N = 1000, R = 16384, D = 2 };
+  fsl_ctx ctx = context();
+  double *x = malloc(N * D * sizeof *x), *y = malloc(R * D * sizeof *y), one[] = {1, 1}, mu[] = {0, 0}, log_one = 0;
+  double exact, found;
+  fsl_normals((fsl_key){{7, 1}}, 0, 0, N * D, x);
+  fsl_normals((fsl_key){{8, 1}}, 0, 0, R * D, y);
+  const fsl_covariance unit = {.values = one, .isotropic = true};
+  const fsl_mixture law = atoms(1, D, mu, &log_one, &unit);
+  fsl_kernel_mean *closed, *drawn;
+  assert_int_equal(fsl_kernel_mean_of_mixture(&ctx, &law, 1, 0, 2, &closed), FSL_OK);
+  assert_int_equal(fsl_kernel_mean_of_draws(&ctx, R, D, y, 2, false, &drawn), FSL_OK);
+  assert_int_equal(fsl_kernel_mean_mmd2(&ctx, closed, N, x, &exact), FSL_OK);
+  assert_int_equal(fsl_kernel_mean_mmd2(&ctx, drawn, N, x, &found), FSL_OK);
+  assert_near(found, exact, 3e-4); /* a set of N scatters by about 1/N */
+  free(x);
+  free(y);
+  fsl_arena_destroy(ctx.arena);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(atoms_match_double_sums),
       cmocka_unit_test(a_normal_of_full_covariance_matches_quadrature),
       cmocka_unit_test(components_of_different_width_pair_in_closed_form),
       cmocka_unit_test(draws_match_double_sums),
+      cmocka_unit_test(many_draws_agree_with_the_closed_form_far_below_a_floor),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
