@@ -1,0 +1,77 @@
+/* spec/spec.c: from YAML text to a validated spec. */
+#include "spec/spec.h"
+
+#include "spec/reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_BYTES = 4 << 20 };
+
+static const char *const sections[] = {"name",      "seed",    "grid",  "replicates", "observations",
+                                       "diffusion", "sampler", "times", "metrics",    "exclude",
+                                       "output",    "budget",  NULL};
+
+/* The text, and the overrides behind it as comments. */
+static bool keep_text(fsl_reader *r, const char *text, size_t length, size_t n_overrides,
+                      const char *const *overrides) {
+  fsl_text kept;
+  fsl_text_start(&kept, r->b.ctx->arena);
+  fsl_text_add(&kept, "%.*s", (int)length, text);
+  for (size_t i = 0; i < n_overrides; i++) fsl_text_add(&kept, "# --set %s\n", overrides[i]);
+  fsl_hasher *const hasher = fsl_hasher_create(r->b.ctx->arena);
+  if (kept.failed || hasher == NULL) return fsl_complain(r->b.d, (fsl_place){r->b.file, 1, 1}, "out of memory");
+  fsl_hash_text(hasher, kept.data);
+  r->spec->text = kept.data;
+  r->spec->hash = fsl_hash_value(hasher);
+  return true;
+}
+
+static bool apply_overrides(fsl_reader *r, fsl_node *root, size_t n, const char *const *overrides) {
+  bool good = true;
+  for (size_t i = 0; i < n; i++) good = fsl_override(&r->b, root, overrides[i]) && good;
+  return good;
+}
+
+/* Everything that can be checked without the rest is checked, so that all errors come at once. */
+static bool read_all(fsl_reader *r) {
+  if (r->root->type != FSL_NODE_MAP)
+    return fsl_complain(r->b.d, r->root->place, "the spec is %s, expected a mapping",
+                        fsl_node_describe(r->b.ctx->arena, r->root));
+  bool good = fsl_bind_known_keys(&r->b, r->root, NULL, sections);
+  good = fsl_read_sections(r) && good;
+  const bool grid = fsl_read_grid(r);
+  good = grid && good;
+  if (grid) good = fsl_read_exclusions(r) && good;
+  return grid && good && r->b.d->n == 0 ? fsl_validate(r) : false;
+}
+
+fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *text, size_t length,
+                          size_t n_overrides, const char *const *overrides, fsl_spec *out, const char **errors) {
+  fsl_diagnostics d;
+  fsl_diagnostics_start(&d, ctx->arena);
+  *out = (fsl_spec){.file = fsl_text_copy(ctx->arena, file)};
+  fsl_reader r = {.b = {.ctx = ctx, .d = &d, .file = file}, .catalog = catalog, .spec = out};
+  fsl_node *const root = fsl_node_parse(ctx, &d, file, text, length);
+  r.root = root;
+  const bool good = root != NULL && keep_text(&r, text, length, n_overrides, overrides) &&
+                    apply_overrides(&r, root, n_overrides, overrides) && read_all(&r);
+  *errors = fsl_diagnostics_text(&d);
+  if (good && out->file != NULL) return FSL_OK;
+  return fsl_fail(ctx, FSL_EINPUT, "%s: %zu error%s in the spec", file, d.n, d.n == 1 ? "" : "s");
+}
+
+fsl_status fsl_spec_load(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, size_t n_overrides,
+                         const char *const *overrides, fsl_spec *out, const char **errors) {
+  char *text;
+  *errors = "";
+  FSL_GET(ctx, text, MOST_BYTES + 2);
+  FILE *const stream = fopen(file, "rb");
+  if (stream == NULL) return fsl_fail(ctx, FSL_EINPUT, "%s: %s", file, strerror(errno));
+  const size_t length = fread(text, 1, MOST_BYTES + 1, stream);
+  const bool failed = ferror(stream) != 0;
+  fclose(stream);
+  if (failed) return fsl_fail(ctx, FSL_EINPUT, "%s: cannot be read", file);
+  return fsl_spec_parse(ctx, catalog, file, text, length, n_overrides, overrides, out, errors);
+}

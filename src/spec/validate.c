@@ -1,0 +1,148 @@
+/* spec/validate.c: builds the priors and the forward models, and checks what fits with what, before any job starts. */
+#include "spec/reader.h"
+
+#include <math.h>
+#include <string.h>
+
+static fsl_place place_of(const fsl_reader *r, const fsl_entry *entry) {
+  return (fsl_place){r->b.file, entry->line, entry->column};
+}
+
+/* The node of the i-th entry of an axis, for the place of a parameter. */
+static const fsl_node *entry_node(const fsl_reader *r, const char *axis, size_t i) {
+  const fsl_node *const node = fsl_node_find(fsl_node_find(r->root, "grid"), axis);
+  return node->type == FSL_NODE_LIST ? node->item[i] : node;
+}
+
+/* ---- priors --------------------------------------------------------------------------------------------------------
+ */
+
+static bool build_prior(fsl_reader *r, size_t i, fsl_prior *out) {
+  const fsl_entry *const entry = &r->spec->priors[i];
+  const fsl_prior_setting setting = {.seed = r->spec->seed, .simulated_y = !r->spec->y_is_fixed};
+  const char *bad = NULL;
+  if (fsl_prior_create(r->b.ctx, (const fsl_prior_kind *)(const void *)entry->kind, entry->params, &setting, out,
+                       &bad) == FSL_OK)
+    return true;
+  return fsl_complain(r->b.d, fsl_bind_place(entry_node(r, "prior", i), bad, place_of(r, entry)), "prior '%s': %s",
+                      entry->name, r->b.ctx->error);
+}
+
+static bool build_priors(fsl_reader *r) {
+  fsl_prior *const priors = fsl_arena_get(r->b.ctx->arena, r->spec->n_priors, sizeof *priors);
+  bool good = priors != NULL;
+  for (size_t i = 0; priors != NULL && i < r->spec->n_priors; i++) good = build_prior(r, i, &priors[i]) && good;
+  r->spec->prior_of = priors;
+  return good;
+}
+
+/* ---- forward models: one for each prior's dimension
+ * --------------------------------------------------------------------- */
+
+typedef struct pairs {
+  const fsl_forward_model **model;
+  const char **reason;
+} pairs;
+
+/* Builds the model for the prior; where it does not fit, the reason is kept. */
+static bool build_pair(fsl_reader *r, size_t prior, size_t model, pairs *out, const char **bad) {
+  const fsl_entry *const entry = &r->spec->forward_models[model];
+  const size_t i = prior * r->spec->n_forward_models + model;
+  fsl_forward_model *const built = fsl_arena_get(r->b.ctx->arena, 1, sizeof *built);
+  if (built == NULL) return false;
+  const fsl_status status =
+      fsl_forward_model_create(r->b.ctx, (const fsl_forward_model_kind *)(const void *)entry->kind, entry->params,
+                               r->spec->prior_of[prior].d, built, bad);
+  if (status == FSL_OK)
+    out->model[i] = built;
+  else
+    out->reason[i] = fsl_text_copy(r->b.ctx->arena, r->b.ctx->error);
+  return status == FSL_OK || out->reason[i] != NULL;
+}
+
+/* A model that fits no prior at all is an error. */
+static bool build_model(fsl_reader *r, size_t model, pairs *out) {
+  const fsl_entry *const entry = &r->spec->forward_models[model];
+  const char *bad = NULL;
+  bool fits = false;
+  for (size_t prior = 0; prior < r->spec->n_priors; prior++) {
+    if (!build_pair(r, prior, model, out, &bad)) return fsl_complain(r->b.d, place_of(r, entry), "out of memory");
+    fits = fits || out->model[prior * r->spec->n_forward_models + model] != NULL;
+  }
+  if (fits) return true;
+  return fsl_complain(r->b.d, fsl_bind_place(entry_node(r, "forward_model", model), bad, place_of(r, entry)),
+                      "forward model '%s' fits no prior: %s", entry->name, out->reason[model]);
+}
+
+static bool build_models(fsl_reader *r) {
+  const size_t n = r->spec->n_priors * r->spec->n_forward_models;
+  pairs p = {.model = fsl_arena_get(r->b.ctx->arena, n, sizeof *p.model),
+             .reason = fsl_arena_get(r->b.ctx->arena, n, sizeof *p.reason)};
+  bool good = p.model != NULL && p.reason != NULL;
+  if (!good) return fsl_complain(r->b.d, r->root->place, "out of memory");
+  for (size_t model = 0; model < r->spec->n_forward_models; model++) good = build_model(r, model, &p) && good;
+  r->spec->model_of = p.model;
+  r->spec->model_reason = p.reason;
+  return good;
+}
+
+/* ---- what fits with what
+ * --------------------------------------------------------------------------------------------------- */
+
+const char *fsl_spec_misfit(const fsl_spec *spec, size_t prior, size_t forward_model, size_t noise_level) {
+  const size_t pair = prior * spec->n_forward_models + forward_model;
+  const fsl_forward_model *const model = spec->model_of[pair];
+  const fsl_array std = spec->noise_levels[noise_level].std;
+  if (model == NULL) return spec->model_reason[pair];
+  if (std.rank == 1 && std.shape[0] != model->m)
+    return "the noise level has another number of components than the measurement";
+  if (spec->y_is_fixed && spec->y.shape[1] != model->m)
+    return "y has another number of components than the measurement";
+  return NULL;
+}
+
+/* Some pair has a measurement of m components. */
+static bool some_pair_measures(const fsl_spec *s, size_t m) {
+  for (size_t i = 0; i < s->n_priors * s->n_forward_models; i++)
+    if (s->model_of[i] != NULL && s->model_of[i]->m == m) return true;
+  return false;
+}
+
+static bool check_noise(fsl_reader *r) {
+  bool good = true;
+  for (size_t i = 0; i < r->spec->n_noise_levels; i++) {
+    const fsl_noise_level *const level = &r->spec->noise_levels[i];
+    if (level->std.rank == 0 || some_pair_measures(r->spec, level->std.shape[0])) continue;
+    good = fsl_complain(r->b.d, (fsl_place){r->b.file, level->line, level->column},
+                        "noise level '%s' has %zu components, no measurement of this grid has as many", level->name,
+                        level->std.shape[0]);
+  }
+  return good;
+}
+
+static bool check_y(fsl_reader *r) {
+  if (!r->spec->y_is_fixed || some_pair_measures(r->spec, r->spec->y.shape[1])) return true;
+  const fsl_node *const observations = fsl_node_find(r->root, "observations");
+  return fsl_complain(r->b.d, fsl_bind_place(observations, "y", r->root->place),
+                      "'y' has %zu components, no measurement of this grid has as many", r->spec->y.shape[1]);
+}
+
+static bool check_sizes(fsl_reader *r) {
+  bool good = true;
+  for (size_t p = 0; p < r->spec->n_priors; p++) {
+    const fsl_prior *const prior = &r->spec->prior_of[p];
+    for (size_t i = 0; prior->without_replacement && i < r->spec->n_n_train; i++)
+      if (isfinite(r->spec->n_train[i]) && r->spec->n_train[i] > (double)prior->population.n)
+        good = fsl_complain(r->b.d, entry_node(r, "n_train", i)->place,
+                            "'n_train' is %.0f, but prior '%s' offers %zu samples; a bandwidth gives endless ones",
+                            r->spec->n_train[i], r->spec->priors[p].name, prior->population.n);
+  }
+  return good;
+}
+
+bool fsl_validate(fsl_reader *r) {
+  if (!build_priors(r) || !build_models(r)) return false;
+  bool good = check_noise(r);
+  good = check_y(r) && good;
+  return check_sizes(r) && good;
+}
