@@ -71,7 +71,8 @@ static void blur_image(const fsl_forward_model *model, bool transposed, const do
   for (size_t j = 0; j < model->d; j++) out[j] = 0;
   for (size_t r = 0; r < rows; r++) blur_line(b, columns, 1, transposed, in + r * columns, out + r * columns);
   if (rows == 1) return;
-  double column[MOST_ROWS] = {0}, blurred[MOST_ROWS];
+  double column[MOST_ROWS], blurred[MOST_ROWS];
+  column[0] = 0; /* rows are at least two, which the compiler cannot see */
   for (size_t c = 0; c < columns; c++) {
     for (size_t r = 0; r < rows; r++) {
       column[r] = out[r * columns + c];

@@ -34,7 +34,7 @@ static const fsl_param table[] = {
      .type = FSL_TEXT,
      .offset = offsetof(dataset_params, labels),
      .optional = true,
-     .help = "name of an HDF5 dataset with one number a sample: equal labels are one mode (absent: one mode)"},
+     .help = "name of an HDF5 dataset with one integer a sample: equal labels are one mode (absent: one mode)"},
     {.name = "shape",
      .type = FSL_INTEGERS,
      .offset = offsetof(dataset_params, shape),
@@ -58,7 +58,7 @@ typedef struct rows {
   const uint32_t *mode_of;
 } rows;
 
-/* ---- labels: the sorted distinct values are the modes ---------------------------------------------------------- */
+/* ---- labels: the sorted distinct values are the modes ------------------------------------------------------------ */
 
 static size_t distinct(size_t n, double *sorted) {
   size_t kept = 0;
@@ -72,9 +72,7 @@ static fsl_status name_labels(fsl_ctx *ctx, size_t n, const double *value, const
   const char **names;
   FSL_GET(ctx, names, n);
   for (size_t k = 0; k < n; k++) {
-    char number[32];
-    fsl_print_real(value[k], number);
-    names[k] = fsl_text_copy(ctx->arena, number);
+    names[k] = fsl_text_format(ctx->arena, "%lld", (long long)value[k]);
     if (names[k] == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for labels");
   }
   *out = names;
@@ -86,34 +84,44 @@ static bool ends_with(const char *text, const char *ending) {
   return n >= m && strcmp(text + n - m, ending) == 0;
 }
 
-static fsl_status read_labels(fsl_ctx *ctx, const dataset_params *p, rows *r, const char *const **names) {
+/* One integer a sample; .npy and .csv files hold one array, which would be read as its own labels. */
+static fsl_status read_integers(fsl_ctx *ctx, const dataset_params *p, size_t n, const double **out) {
   fsl_array labels;
-  double *value;
-  uint32_t *mode_of;
-  if (ends_with(p->file, ".npy") ||
-      ends_with(p->file, ".csv")) /* one array a file: it would be read as its own labels */
+  if (ends_with(p->file, ".npy") || ends_with(p->file, ".csv"))
     return fsl_fail(ctx, FSL_EINPUT, "%s: labels are named datasets of HDF5 files", p->file);
   FSL_TRY(fsl_array_read(ctx, p->file, p->labels, &labels));
-  if (fsl_array_size(labels) != r->n)
-    return fsl_fail(ctx, FSL_EINPUT, "%s: there are %zu labels for %zu samples", p->file, fsl_array_size(labels), r->n);
+  if (fsl_array_size(labels) != n)
+    return fsl_fail(ctx, FSL_EINPUT, "%s: there are %zu labels for %zu samples", p->file, fsl_array_size(labels), n);
+  for (size_t i = 0; i < n; i++)
+    if (!(fabs(labels.data[i]) <= 0x1p53) || labels.data[i] != floor(labels.data[i]))
+      return fsl_fail(ctx, FSL_EINPUT, "%s: label %zu of '%s' is %g, expected an integer", p->file, i + 1, p->labels,
+                      labels.data[i]);
+  *out = labels.data;
+  return FSL_OK;
+}
+
+static fsl_status read_labels(fsl_ctx *ctx, const dataset_params *p, rows *r, const char *const **names) {
+  const double *label = NULL;
+  double *value;
+  uint32_t *mode_of;
+  FSL_TRY(read_integers(ctx, p, r->n, &label));
   FSL_GET(ctx, value, r->n);
-  memcpy(value, labels.data, r->n * sizeof *value);
+  memcpy(value, label, r->n * sizeof *value);
   r->n_modes = distinct(r->n, value);
   if (r->n_modes > MOST_MODES)
     return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' has %zu distinct labels, at most %d are read", p->file, p->labels,
                     r->n_modes, MOST_MODES);
   FSL_GET(ctx, mode_of, r->n);
   for (size_t i = 0; i < r->n; i++) {
-    const double *const found = bsearch(&labels.data[i], value, r->n_modes, sizeof *value, fsl_compare_reals);
-    if (found == NULL) return fsl_fail(ctx, FSL_EINPUT, "%s: label %zu is no number", p->file, i + 1);
+    const double *const found = bsearch(&label[i], value, r->n_modes, sizeof *value, fsl_compare_reals);
+    if (found == NULL) return fsl_fail(ctx, FSL_EINTERNAL, "label %zu is lost among its own values", i + 1);
     mode_of[i] = (uint32_t)(found - value);
   }
   r->mode_of = mode_of;
   return name_labels(ctx, r->n_modes, value, names);
 }
 
-/* ---- samples ------------------------------------------------------------------------------------------------------
- */
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
 
 static fsl_status check_shape(fsl_ctx *ctx, const dataset_params *p, size_t d) {
   int64_t product = 1;
@@ -137,8 +145,7 @@ static fsl_status read_samples(fsl_ctx *ctx, const dataset_params *p, rows *out)
   return FSL_OK;
 }
 
-/* ---- holding out: the tenth of the rows whose content hashes lowest with the seed -----------------------------------
- */
+/* ---- holding out: the tenth of the rows whose content hashes lowest with the seed -------------------------------- */
 
 typedef struct ticket {
   fsl_hash number;
