@@ -65,7 +65,7 @@ $(BUILD)/src/runner/%.o: src/runner/%.c
 	@mkdir -p $(@D)
 	OMPI_CC="$(CC)" $(MPICC) $(FLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/src/posterior/kernel_%.o: src/posterior/kernel.c
+$(KERNEL_OBJ): $(BUILD)/src/posterior/kernel_%.o: src/posterior/kernel.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_FLAGS) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast $(ISA_FLAGS_$*) -DFSL_KERNEL_ISA=$* -MMD -MP -c $< -o $@
 

@@ -1,5 +1,6 @@
-/* base/arena.c: a bump allocator in a chain of chunks. A release goes back to a mark; emptied chunks are freed at once,
- * so that memory in use is what bytes() says, within a chunk. */
+/* base/arena.c: a bump allocator in a chain of chunks. A release goes back to a mark; emptied chunks are freed, but for
+ * one of moderate size that is kept, so that a loop that takes and releases across a chunk's edge does not map and
+ * unmap memory each time. */
 #include "fslens/base.h"
 
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct fsl_arena {
   size_t cap, held, peak; /* bytes of room; held: handed out */
   size_t next_size;
   chunk *last;
+  chunk *spare; /* an emptied chunk of at most 2 LARGEST_STEP bytes, or NULL */
 };
 
 fsl_arena *fsl_arena_create(size_t cap) {
@@ -34,16 +36,36 @@ fsl_arena *fsl_arena_create(size_t cap) {
 static void drop_last(fsl_arena *arena) {
   chunk *const c = arena->last;
   arena->last = c->before;
-  free(c);
+  const bool keep = c->size <= (size_t)2 * LARGEST_STEP && (arena->spare == NULL || arena->spare->size < c->size);
+  free(keep ? arena->spare : c);
+  if (keep) arena->spare = c;
 }
 
 void fsl_arena_destroy(fsl_arena *arena) {
   if (arena == NULL) return;
   while (arena->last != NULL) drop_last(arena);
+  free(arena->spare);
   free(arena);
 }
 
+static bool take_spare(fsl_arena *arena, size_t at_least) {
+  chunk *const c = arena->spare;
+  if (c == NULL || c->size < at_least) return false;
+  arena->spare = NULL;
+  *c = (chunk){.before = arena->last, .size = c->size};
+  arena->last = c;
+  return true;
+}
+
 static bool add_chunk(fsl_arena *arena, size_t at_least) {
+  if (take_spare(arena, at_least)) return true;
+  if (arena->spare != NULL && arena->spare->size >= at_least) {
+    chunk *const spare = arena->spare;
+    *spare = (chunk){.before = arena->last, .size = spare->size};
+    arena->last = spare;
+    arena->spare = NULL;
+    return true;
+  }
   const size_t size = at_least > arena->next_size ? at_least : arena->next_size;
   if (size > SIZE_MAX - 2 * ALIGNMENT) return false;
   chunk *const c = aligned_alloc(ALIGNMENT, size + ALIGNMENT);

@@ -59,10 +59,12 @@ static fsl_status read_values(fsl_ctx *ctx, const char *path, const char *inside
   const H5T_class_t class = H5Tget_class(type);
   hsize_t extent[H5S_MAX_RANK] = {0};
   const int rank = H5Sget_simple_extent_dims(space, extent, NULL);
+  const bool empty = H5Sget_simple_extent_type(space) == H5S_NULL;
   H5Tclose(type);
   H5Sclose(space);
   if (class != H5T_FLOAT && class != H5T_INTEGER)
     return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' is not numeric", path, inside);
+  if (empty) return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' holds no values", path, inside);
   if (rank < 0 || rank > FSL_MAX_RANK)
     return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' has %d axes, at most %d are read", path, inside, rank, FSL_MAX_RANK);
   size_t shape[FSL_MAX_RANK];

@@ -108,11 +108,25 @@ static size_t row_major(const npy_header *h, size_t i) {
   return place;
 }
 
+/* Whether the file holds as many values as its header says: nothing is allocated for a header that lies. */
+static bool is_long_enough(FILE *file, const npy_header *h) {
+  const off_t here = ftello(file);
+  if (here < 0 || fseeko(file, 0, SEEK_END) != 0) return false;
+  const off_t end = ftello(file);
+  size_t values = end < here ? 0 : (size_t)(end - here) / (size_t)h->width;
+  for (size_t i = 0; i < h->rank; i++) {
+    if (h->shape[i] == 0) values = SIZE_MAX;
+    if (h->shape[i] > 0) values /= h->shape[i];
+  }
+  return values > 0 && fseeko(file, here, SEEK_SET) == 0;
+}
+
 static fsl_status read_values(fsl_ctx *ctx, const char *path, FILE *file, fsl_array *out) {
   npy_header h;
   double *data;
   uint8_t stored[8];
   FSL_TRY(read_header(ctx, path, file, &h));
+  if (!is_long_enough(file, &h)) return bad(ctx, path, "it ends too early");
   FSL_TRY(fsl_array_new(ctx, path, h.rank, h.shape, &data, out));
   for (size_t i = 0, n = fsl_array_size(*out); i < n; i++) {
     if (fread(stored, 1, (size_t)h.width, file) != (size_t)h.width) return bad(ctx, path, "it ends too early");

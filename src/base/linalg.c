@@ -84,9 +84,10 @@ static void fix_sign(size_t n, double *vectors, size_t column) {
 }
 
 fsl_status fsl_symmetric_eigen(fsl_ctx *ctx, size_t n, const double *matrix, double *values, double *vectors) {
-  memcpy(vectors, matrix, n * n * sizeof *vectors);
   for (size_t i = 0; i < n * n; i++)
     if (!isfinite(matrix[i])) return fsl_fail(ctx, FSL_ENUMERIC, "a matrix has entries that are not finite");
+  if (n == 0) return FSL_OK;
+  memcpy(vectors, matrix, n * n * sizeof *vectors);
   const lapack_int info = LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'L', (lapack_int)n, vectors, (lapack_int)n, values);
   if (info != 0) return fsl_fail(ctx, FSL_ENUMERIC, "the eigenvalues of a %zu x %zu matrix did not converge", n, n);
   for (size_t j = 0; j < n; j++) fix_sign(n, vectors, j);
@@ -108,8 +109,10 @@ double fsl_sum(size_t n, const double *values) {
 
 double fsl_log_sum_exp(size_t n, const double *values) {
   double most = -INFINITY, sum = 0;
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
+    if (isnan(values[i])) return values[i];
     if (values[i] > most) most = values[i];
+  }
   if (!isfinite(most)) return most;
   for (size_t i = 0; i < n; i++) sum += exp(values[i] - most);
   return most + log(sum);

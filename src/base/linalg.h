@@ -24,7 +24,7 @@ void fsl_matvec(size_t rows, size_t cols, const double *matrix, const double *x,
 void fsl_matvec_t(size_t rows, size_t cols, const double *matrix, const double *x, double *y); /* y = M^T x */
 /* C (n, p) = A (n, k) B (k, p) + beta C */
 void fsl_matmul(size_t n, size_t k, size_t p, const double *a, const double *b, double beta, double *c);
-double fsl_log_sum_exp(size_t n, const double *values); /* -inf for n = 0 or all -inf */
+double fsl_log_sum_exp(size_t n, const double *values); /* -inf for n = 0 or all -inf; NaN if any is */
 /* Pairwise sum: the same bits for the same n and values. */
 double fsl_sum(size_t n, const double *values);
 int fsl_compare_reals(const void *a, const void *b); /* for qsort, NaN last */

@@ -15,10 +15,7 @@ void fsl_text_start(fsl_text *text, fsl_arena *arena) {
   *text = (fsl_text){.arena = arena, .capacity = 256};
   text->data = fsl_arena_get(arena, text->capacity, 1);
   text->failed = text->data == NULL;
-  if (text->failed) {
-    static char empty[1];
-    text->data = empty;
-  }
+  if (text->failed) text->data = text->none;
 }
 
 static bool reserve(fsl_text *text, size_t more) {
@@ -146,12 +143,12 @@ bool fsl_parse_real(const char *text, double *out) {
 }
 
 bool fsl_parse_integer(const char *text, int64_t *out) {
-  const char *at = text + (*text == '+' || *text == '-');
-  if (*at == '\0') return false;
-  for (const char *c = at; *c != '\0'; c++)
-    if (!isdigit((unsigned char)*c)) return false;
+  const bool octal = strncmp(text, "0o", 2) == 0, hexadecimal = strncmp(text, "0x", 2) == 0;
+  const char *const digits = octal ? "01234567" : hexadecimal ? "0123456789abcdefABCDEF" : "0123456789";
+  const char *const at = octal || hexadecimal ? text + 2 : text + (*text == '+' || *text == '-');
+  if (*at == '\0' || at[strspn(at, digits)] != '\0') return false;
   errno = 0;
-  const long long value = strtoll(text, NULL, 10);
+  const long long value = octal || hexadecimal ? strtoll(at, NULL, octal ? 8 : 16) : strtoll(text, NULL, 10);
   *out = value;
   return errno == 0;
 }

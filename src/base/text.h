@@ -8,7 +8,8 @@ typedef struct fsl_text {
   fsl_arena *arena;
   char *data; /* always terminated; "" at the start */
   size_t length, capacity;
-  bool failed; /* an append ran out of memory; later appends do nothing */
+  bool failed;  /* an append ran out of memory; later appends do nothing */
+  char none[1]; /* what data points to when there was no memory at all */
 } fsl_text;
 
 void fsl_text_start(fsl_text *text, fsl_arena *arena);
@@ -18,7 +19,7 @@ char *fsl_text_format(fsl_arena *arena, const char *format, ...) __attribute__((
 /* The name closest to `wanted` (Damerau-Levenshtein, case folded), NULL where none is near enough to
  * be a likely slip (distance above a third of the longer length, rounded up). */
 const char *fsl_nearest(const char *wanted, size_t n, const char *const *names);
-/* YAML 1.2 core scalars: the whole text must match. Reals take .inf, -.inf, .nan. */
+/* YAML 1.2 core scalars: the whole text must match. Reals take .inf, -.inf, .nan; integers take 0o17 and 0x1F. */
 bool fsl_parse_real(const char *text, double *out);
 bool fsl_parse_integer(const char *text, int64_t *out);
 /* Shortest decimal that reads back to the same double ("0.1", "1e-05", "inf"). */

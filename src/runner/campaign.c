@@ -138,7 +138,7 @@ static fsl_status find_job(fsl_ctx *ctx, const fsl_campaign *c, fsl_hash identit
 
 fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
   fsl_record *record;
-  size_t job;
+  size_t job = 0;
   FSL_GET(ctx, record, 1);
   FSL_TRY(fsl_journal_write(ctx, c->journal, bytes, size));
   FSL_TRY(fsl_record_decode(ctx, bytes, size, record));

@@ -9,6 +9,8 @@
 
 enum { MOST_BYTES = 4 << 20 };
 
+static const char override_mark[] = "# --set ";
+
 static const char *const sections[] = {"name",      "seed",    "grid",  "replicates", "observations",
                                        "diffusion", "sampler", "times", "metrics",    "exclude",
                                        "output",    "budget",  NULL};
@@ -19,7 +21,8 @@ static bool keep_text(fsl_reader *r, const char *text, size_t length, size_t n_o
   fsl_text kept;
   fsl_text_start(&kept, r->b.ctx->arena);
   fsl_text_add(&kept, "%.*s", (int)length, text);
-  for (size_t i = 0; i < n_overrides; i++) fsl_text_add(&kept, "# --set %s\n", overrides[i]);
+  if (n_overrides > 0 && length > 0 && text[length - 1] != '\n') fsl_text_add(&kept, "\n");
+  for (size_t i = 0; i < n_overrides; i++) fsl_text_add(&kept, "%s%s\n", override_mark, overrides[i]);
   fsl_hasher *const hasher = fsl_hasher_create(r->b.ctx->arena);
   if (kept.failed || hasher == NULL) return fsl_complain(r->b.d, (fsl_place){r->b.file, 1, 1}, "out of memory");
   fsl_hash_text(hasher, kept.data);
@@ -60,6 +63,39 @@ fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *
   *errors = fsl_diagnostics_text(&d);
   if (good && out->file != NULL) return FSL_OK;
   return fsl_fail(ctx, FSL_EINPUT, "%s: %zu error%s in the spec", file, d.n, d.n == 1 ? "" : "s");
+}
+
+/* Where the block of override lines at the end of a kept text begins. */
+static size_t overrides_start(const char *text, size_t length) {
+  const size_t mark = strlen(override_mark);
+  for (;;) {
+    size_t line = length;
+    while (line > 0 && text[line - 1] == '\n' && line == length) line--;
+    while (line > 0 && text[line - 1] != '\n') line--;
+    if (line == length || strncmp(text + line, override_mark, mark) != 0) return length;
+    length = line;
+  }
+}
+
+static size_t split_overrides(fsl_arena *arena, const char *text, const char **out) {
+  size_t n = 0;
+  for (const char *at = text; *at != '\0';) {
+    const size_t line = strcspn(at, "\n");
+    out[n++] = fsl_text_format(arena, "%.*s", (int)(line - strlen(override_mark)), at + strlen(override_mark));
+    at += line + (at[line] == '\n');
+  }
+  return n;
+}
+
+fsl_status fsl_spec_reparse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *kept, fsl_spec *out,
+                            const char **errors) {
+  const size_t length = overrides_start(kept, strlen(kept));
+  const char **overrides;
+  FSL_GET(ctx, overrides, strlen(kept + length) / strlen(override_mark) + 1);
+  const size_t n = split_overrides(ctx->arena, kept + length, overrides);
+  for (size_t i = 0; i < n; i++)
+    if (overrides[i] == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for overrides");
+  return fsl_spec_parse(ctx, catalog, file, kept, length, n, overrides, out, errors);
 }
 
 fsl_status fsl_spec_load(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, size_t n_overrides,

@@ -69,6 +69,9 @@ FSL_CHECKED fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, 
                                       size_t length, size_t n_overrides, const char *const *overrides, fsl_spec *out,
                                       const char **errors);
 
+/* Parses a spec's kept text (fsl_spec.text), applying the overrides that stand at its end. */
+FSL_CHECKED fsl_status fsl_spec_reparse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *kept,
+                                        fsl_spec *out, const char **errors);
 /* Why the entries of these three axes do not fit together; NULL where they do. */
 const char *fsl_spec_misfit(const fsl_spec *spec, size_t prior, size_t forward_model, size_t noise_level);
 

@@ -1,0 +1,62 @@
+/* commands/main.c: the command table. */
+#include "commands/commands.h"
+#include "commands/options.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#ifndef FSL_VERSION
+#define FSL_VERSION "unknown"
+#endif
+#ifndef FSL_GIT_COMMIT
+#define FSL_GIT_COMMIT "unknown"
+#endif
+
+static const fsl_command commands[] = {
+    {"run", "run the campaign of a spec, or continue it", fsl_command_run},
+    {"plan", "show what a spec would run, and compute nothing", fsl_command_plan},
+    {"gather", "make the results file from journals", fsl_command_gather},
+    {"show", "tables, rates and the error budget of a results file", fsl_command_show},
+    {"kinds", "every prior, forward model, approximation, metric and sampler, with its parameters", fsl_command_kinds},
+    {"score", "every approximation's score at given states", fsl_command_score},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(FILE *out) {
+  fprintf(out,
+          "usage: fslens COMMAND ...\n\nfslens measures diffusion posterior samplers against the exact posterior.\n\n");
+  for (size_t i = 0; i < N_COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+  fprintf(out, "\nfslens COMMAND --help says more; fslens --version names this build.\n");
+}
+
+static int complain(const char *name) {
+  const char *names[N_COMMANDS];
+  for (size_t i = 0; i < N_COMMANDS; i++) names[i] = commands[i].name;
+  const char *const near = fsl_nearest(name, N_COMMANDS, names);
+  if (near != NULL)
+    fprintf(stderr, "fslens: there is no command '%s'; did you mean '%s'?\n", name, near);
+  else
+    fprintf(stderr, "fslens: there is no command '%s' (see fslens --help)\n", name);
+  return FSL_EXIT_USAGE;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_help(stderr);
+    return FSL_EXIT_USAGE;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    print_help(stdout);
+    return 0;
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    printf("fslens %s (%s)\n", FSL_VERSION, FSL_GIT_COMMIT);
+    return 0;
+  }
+  for (size_t i = 0; i < N_COMMANDS; i++)
+    if (strcmp(argv[1], commands[i].name) == 0) return commands[i].function(argc - 1, argv + 1);
+  return complain(argv[1]);
+}

@@ -1,0 +1,134 @@
+/* commands/plan.c: `fslens plan`: the jobs of a spec, what is skipped and why, cost and memory. Computes nothing. */
+#include "commands/commands.h"
+#include "commands/options.h"
+
+#include "grid/grid.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SET };
+
+static const fsl_option options[] = {
+    [SET] = {"--set", NULL, "KEY=VALUE",
+             "overrides a value of the spec, such as grid.n_train=[64,256]; may be repeated"},
+};
+
+static const fsl_usage usage = {
+    .command = "plan",
+    .positional = "SPEC",
+    .help = "Shows the jobs of a spec, what is skipped and why, cost, memory and group sizes. Computes nothing.",
+    .least = 1,
+    .most = 1,
+    .n_options = sizeof options / sizeof *options,
+    .options = options,
+};
+
+/* ---- jobs ---------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct total {
+  size_t jobs, bytes, ranks;
+  double seconds, longest;
+} total;
+
+static void print_seconds(double seconds) {
+  if (seconds < 120)
+    printf("%10.3g s  ", seconds);
+  else if (seconds < 7200)
+    printf("%10.3g min", seconds / 60);
+  else
+    printf("%10.3g h  ", seconds / 3600);
+}
+
+static void print_total(const char *name, const total *t) {
+  printf("  %-10s %8zu ", name, t->jobs);
+  print_seconds(t->seconds);
+  print_seconds(t->longest);
+  printf("  %9.1f MiB  %6zu\n", (double)t->bytes / 1048576, t->ranks);
+}
+
+static void add_job(const fsl_job *job, total *t) {
+  t->jobs++;
+  t->seconds += job->cost;
+  t->longest = fmax(t->longest, job->cost);
+  if (job->bytes > t->bytes) t->bytes = job->bytes;
+  if (job->max_ranks > t->ranks) t->ranks = job->max_ranks;
+}
+
+static void print_jobs(const fsl_grid *grid) {
+  total by_type[4] = {{0}}, all = {0};
+  for (size_t i = 0; i < grid->n_jobs; i++) {
+    add_job(&grid->jobs[i], &by_type[grid->jobs[i].type]);
+    add_job(&grid->jobs[i], &all);
+  }
+  printf("\n  %-10s %8s %13s%13s  %13s  %6s\n", "jobs", "number", "one rank", "longest", "memory a rank", "ranks");
+  for (int type = 0; type < 4; type++)
+    if (by_type[type].jobs > 0) print_total(fsl_job_type_name((fsl_job_type)type), &by_type[type]);
+  print_total("all", &all);
+  printf("\n`ranks` is the largest group a job of this type can fill. Times are estimates for one current core.\n");
+}
+
+/* ---- cells
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static void print_cells(const fsl_grid *grid) {
+  size_t count[6] = {0};
+  for (size_t i = 0; i < grid->n_cells; i++) count[grid->cell_status[i]]++;
+  printf("%zu cells: %zu to compute, %zu not applicable, %zu excluded\n", grid->n_cells, count[FSL_CELL_NOT_RUN],
+         count[FSL_CELL_NOT_APPLICABLE], count[FSL_CELL_EXCLUDED]);
+}
+
+static bool same_line(const fsl_skip *a, const fsl_skip *b) {
+  return a->point.prior == b->point.prior && a->point.forward_model == b->point.forward_model &&
+         a->point.approximation == b->point.approximation && strcmp(a->reason, b->reason) == 0;
+}
+
+/* One line a (prior, forward model, approximation) and reason, however many noise levels and sizes it holds for. */
+static void print_skips(const fsl_spec *spec, const fsl_grid *grid) {
+  enum { MOST_LINES = 60 };
+  size_t lines = 0;
+  if (grid->n_skips > 0) printf("\nskipped\n");
+  for (size_t i = 0; i < grid->n_skips; i++) {
+    const fsl_skip *const skip = &grid->skips[i];
+    bool said = skip->why == FSL_CELL_EXCLUDED;
+    for (size_t j = 0; j < i && !said; j++) said = same_line(&grid->skips[j], skip);
+    if (said || lines++ >= MOST_LINES) continue;
+    printf("  %s, %s, %s: %s\n", spec->priors[skip->point.prior].name,
+           spec->forward_models[skip->point.forward_model].name, spec->approximations[skip->point.approximation].name,
+           skip->reason);
+  }
+  if (lines > MOST_LINES) printf("  and %zu more\n", lines - MOST_LINES);
+}
+
+static fsl_status plan(fsl_ctx *ctx, const fsl_arguments *arguments, const char **errors) {
+  fsl_spec *spec;
+  fsl_grid grid;
+  FSL_GET(ctx, spec, 1);
+  FSL_TRY(fsl_spec_load(ctx, &fsl_standard_catalog, arguments->positional[0], arguments->count[SET],
+                        arguments->values[SET], spec, errors));
+  FSL_TRY(fsl_grid_create(ctx, spec, &grid));
+  printf("%s: ", spec->name);
+  print_cells(&grid);
+  print_jobs(&grid);
+  print_skips(spec, &grid);
+  return FSL_OK;
+}
+
+int fsl_command_plan(int argc, char **argv) {
+  fsl_ctx ctx = fsl_command_ctx();
+  fsl_arguments arguments;
+  const char *errors = "";
+  int exit_status = 1;
+  if (ctx.arena != NULL && fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) {
+    const fsl_status status = plan(&ctx, &arguments, &errors);
+    exit_status = 0;
+    if (status != FSL_OK) {
+      fputs(errors, stderr);
+      exit_status = fsl_command_failed(&ctx, status);
+    }
+  }
+  fsl_arena_destroy(ctx.arena);
+  return exit_status;
+}
