@@ -74,7 +74,8 @@ typedef struct fsl_kind {
 const fsl_param *fsl_kind_param(const fsl_kind *kind, const char *name); /* NULL: no such parameter */
 const char *fsl_type_name(fsl_type type);                                /* "a real number", "a matrix", ... */
 /* Adds kind name, version and every parameter, names sorted, defaults filled. Files enter by content, not by path:
- * FSL_FILE parameters are hashed by the file's bytes (FSL_EIO if unreadable). */
+ * FSL_FILE parameters are hashed by the file's bytes (FSL_EINPUT if it cannot be opened, FSL_EIO if it cannot be read).
+ */
 FSL_CHECKED fsl_status fsl_kind_hash(fsl_ctx *ctx, const fsl_kind *kind, const void *params, fsl_hasher *hasher);
 /* One parameter's value as a short YAML text ("0.3", "flat", "[0.1, 0.2]", "(64, 8)" for larger arrays). */
 FSL_CHECKED fsl_status fsl_param_print(fsl_ctx *ctx, const fsl_param *param, const void *params, const char **out);

@@ -56,10 +56,24 @@ static void hash_array(fsl_hasher *hasher, fsl_array array) {
   fsl_hash_reals(hasher, array.data, fsl_array_size(array));
 }
 
+/* An absent text differs from an empty one. */
+static void hash_text(fsl_hasher *hasher, const char *text) {
+  fsl_hash_integer(hasher, text != NULL);
+  if (text != NULL) fsl_hash_text(hasher, text);
+}
+
+/* By content; of FILE.h5:/group also the place inside. */
 static fsl_status hash_file(fsl_ctx *ctx, const char *path, fsl_hasher *hasher) {
   fsl_hash content = {0, 0};
-  if (path != NULL) FSL_TRY(fsl_file_hash(ctx, path, &content));
+  fsl_hash_integer(hasher, path != NULL);
+  if (path == NULL) return FSL_OK;
+  const char *const inside = strstr(path, ":/");
+  char *const file = fsl_text_copy(ctx->arena, path);
+  if (file == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+  if (inside != NULL) file[inside - path] = '\0';
+  FSL_TRY(fsl_file_hash(ctx, file, &content));
   fsl_hash_hash(hasher, content);
+  hash_text(hasher, inside);
   return FSL_OK;
 }
 
@@ -93,11 +107,9 @@ static fsl_status hash_value(fsl_ctx *ctx, const fsl_param *param, const void *f
     fsl_hash_real(hasher, value->choice < 0 ? value->value : 0);
     break;
   }
-  case FSL_TEXT: {
-    const char *const text = *(const char *const *)field;
-    fsl_hash_text(hasher, text == NULL ? "" : text);
+  case FSL_TEXT:
+    hash_text(hasher, *(const char *const *)field);
     break;
-  }
   case FSL_FILE:
     return hash_file(ctx, *(const char *const *)field, hasher);
   case FSL_VECTOR:
@@ -141,8 +153,8 @@ enum { SHORT_LIST = 6 };
 
 static void add_real(fsl_text *text, double value) {
   char number[32];
-  if (isinf(value)) {
-    fsl_text_add(text, value > 0 ? ".inf" : "-.inf");
+  if (!isfinite(value)) {
+    fsl_text_add(text, isnan(value) ? ".nan" : value > 0 ? ".inf" : "-.inf");
     return;
   }
   fsl_print_real(value, number);
