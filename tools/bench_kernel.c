@@ -35,8 +35,7 @@ static void both_means(const fsl_kernel *kernel, size_t n_states, size_t n, size
                            .chunk_max = chunk_max,
                            .p = d,
                            .payload = x};
-  const fsl_tile tile = {.a = 0.7,
-                         .h = 0.5 / v,
+  const fsl_tile tile = {.h = 0.245 / v,
                          .x = reals(d * lanes),
                          .posterior = true,
                          .max = reals(lanes),

@@ -109,7 +109,7 @@ fsl_status fsl_atoms_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a
 typedef struct search {
   const fsl_kernel *kernel;
   const fsl_block *block;
-  double a, h;
+  double a, v;
   bool posterior;
   const double *x;                /* (n, d) */
   const double *maximum, *target; /* n */
@@ -127,12 +127,12 @@ static fsl_status find_in_block(fsl_ctx *ctx, const search *s, size_t count, con
     size_t index[FSL_MAX_LANES];
     for (size_t k = 0; k < n; ++k) {
       const size_t i = list[first + k];
-      for (size_t j = 0; j < d; ++j) x[j * lanes + k] = s->x[i * d + j];
+      for (size_t j = 0; j < d; ++j) x[j * lanes + k] = s->x[i * d + j] / fsl_divisor(s->a);
       maximum[k] = s->maximum[i];
       target[k] = s->target[i];
     }
     const fsl_tile tile = {
-        .a = s->a, .h = s->h, .x = x, .maximum = maximum, .target = target, .posterior = s->posterior};
+        .h = fsl_precision(s->a, s->v), .x = x, .maximum = maximum, .target = target, .posterior = s->posterior};
     s->kernel->pick(s->block, &tile, index);
     for (size_t k = 0; k < n; ++k) picked[first + k] = index[k];
   }
@@ -221,7 +221,7 @@ static fsl_status own_atoms(fsl_ctx *ctx, const fsl_posterior *posterior, const 
   FSL_TRY(pick_parts(ctx, set->n_leaves, pass->n, set->d, pass->x, table, u, part, maximum, target));
   search s = {.kernel = posterior->kernel,
               .a = pass->a,
-              .h = pass->h,
+              .v = pass->v,
               .posterior = true,
               .x = pass->x,
               .maximum = maximum,
@@ -249,7 +249,7 @@ fsl_status fsl_atoms_draw_x0(fsl_ctx *ctx, const fsl_posterior *posterior, doubl
                          .d = set->d,
                          .x = x,
                          .a = a,
-                         .h = 0.5 / fmax(v, FSL_TINY_VARIANCE),
+                         .v = v,
                          .shape = {.sides = 2}};
   fsl_status status = FSL_OK;
   double *table = take(ctx, &status, set->n_leaves * n * 2, sizeof *table);
@@ -303,7 +303,7 @@ static fsl_status group_table(fsl_ctx *ctx, const fsl_posterior *posterior, cons
                          .d = d,
                          .x = scaled,
                          .a = noised.a,
-                         .h = noised.h,
+                         .v = noised.v,
                          .shape = shape};
   noised.block.p = 0;
   FSL_TRY(fsl_pass_run(ctx, &pass, &noised.block, records));
@@ -340,7 +340,7 @@ static fsl_status group_draw(fsl_ctx *ctx, const fsl_posterior *posterior, const
   const search s = {.kernel = posterior->kernel,
                     .block = &noised.block,
                     .a = noised.a,
-                    .h = noised.h,
+                    .v = noised.v,
                     .x = scaled,
                     .maximum = maximum,
                     .target = target};

@@ -14,7 +14,7 @@ static fsl_pass pass_of(const fsl_posterior *posterior, fsl_pass_what what, doub
                     .d = posterior->atoms.d,
                     .x = x,
                     .a = a,
-                    .h = 0.5 / fmax(v, FSL_TINY_VARIANCE),
+                    .v = v,
                     .p = p,
                     .shape = {.sides = 1, .p = fsl_pass_sums(what, p)}};
 }

@@ -84,7 +84,7 @@ fsl_status fsl_group_noised(fsl_ctx *ctx, const fsl_group *group, size_t d, doub
     for (size_t i = 0; i < group->n * d; ++i) nu[i] = a * group->mean[i] / root[i % d];
     out->a = 1.0;
   }
-  out->h = out->scaled ? 0.5 : 0.5 / (root[0] * root[0]);
+  out->v = out->scaled ? 1.0 : root[0] * root[0];
   out->block = (fsl_block){.n = group->n,
                            .d = d,
                            .x = out->scaled ? nu : group->mean,

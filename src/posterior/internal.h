@@ -5,8 +5,6 @@
 #include "posterior/create.h"
 #include "posterior/pass.h"
 
-#define FSL_TINY_VARIANCE 1e-200 /* stands for v = 0: the nearest atom takes all weight, nothing overflows */
-
 /* ---- atoms: a training set (its leaves shared out over the team) or a discrete population (whole on every rank) ---
  */
 
@@ -59,12 +57,12 @@ FSL_CHECKED fsl_status fsl_groups_create(fsl_ctx *ctx, const fsl_mixture *mixtur
 
 /* A group noised to (a, v): tau_j = a^2 lambda_j + v; component k's logit is constant + log w_k - h |z - a' nu_k|^2. */
 typedef struct fsl_noised_group {
-  fsl_block block; /* payload: the rotated means */
-  double a, h, constant;
-  bool scaled;          /* false: states as they are, but rotated */
-  const double *root;   /* d: sqrt(tau_j) */
-  const double *gain;   /* d: a lambda_j / tau_j */
-  const double *shrink; /* d: v / tau_j */
+  fsl_block block;       /* payload: the rotated means */
+  double a, v, constant; /* h = a^2/2v in these coordinates */
+  bool scaled;           /* false: states as they are, but rotated */
+  const double *root;    /* d: sqrt(tau_j) */
+  const double *gain;    /* d: a lambda_j / tau_j */
+  const double *shrink;  /* d: v / tau_j */
 } fsl_noised_group;
 
 /* Allocates in the arena: release it when done. */

@@ -137,7 +137,7 @@ INLINE const vec *lanes_of(const double *values) {
   return (const vec *)values;
 }
 
-INLINE void distance_rows(int rows, const double *x, size_t d, double a, const double *atoms, size_t stride, bool go_on,
+INLINE void distance_rows(int rows, const double *x, size_t d, const double *atoms, size_t stride, bool go_on,
                           vec (*out)[V]) {
   vec s[ROWS][V];
   UNROLL for (int i = 0; i < rows; ++i) UNROLL for (int v = 0; v < V; ++v) s[i][v] = go_on ? out[i][v] : (vec){0};
@@ -145,7 +145,7 @@ INLINE void distance_rows(int rows, const double *x, size_t d, double a, const d
     UNROLL for (int i = 0; i < rows; ++i) {
       const vec atom = splat(atoms[(size_t)i * stride + j]);
       UNROLL for (int v = 0; v < V; ++v) {
-        const vec delta = lanes_of(x)[j * V + (size_t)v] - a * atom;
+        const vec delta = lanes_of(x)[j * V + (size_t)v] - atom;
         s[i][v] += delta * delta;
       }
     }
@@ -158,9 +158,8 @@ INLINE void distances(const fsl_block *b, const fsl_tile *tile, chunk *c) {
     const size_t depth = b->d - j < DEPTH ? b->d - j : DEPTH;
     const double *x = tile->x + j * LANES, *atoms = b->x + c->first * b->d + j;
     size_t i = 0;
-    for (; i + ROWS <= c->n; i += ROWS)
-      distance_rows(ROWS, x, depth, tile->a, atoms + i * b->d, b->d, j > 0, c->logit + i);
-    for (; i < c->n; ++i) distance_rows(1, x, depth, tile->a, atoms + i * b->d, b->d, j > 0, c->logit + i);
+    for (; i + ROWS <= c->n; i += ROWS) distance_rows(ROWS, x, depth, atoms + i * b->d, b->d, j > 0, c->logit + i);
+    for (; i < c->n; ++i) distance_rows(1, x, depth, atoms + i * b->d, b->d, j > 0, c->logit + i);
   }
 }
 

@@ -1,7 +1,7 @@
 /* posterior/kernel.h: the hot operation: one tile of states against one block of atoms. Lanes are states; what belongs
  * to a lane never depends on its neighbours. kernel.c is compiled once for each instruction set.
  *
- *   logit_i = log pi_i - h |x - a x_i|^2,  h = 1/2v          prior side      weights exp(logit_i - M), sum S
+ *   logit_i = log pi_i - h |x/a - x_i|^2,  h = a^2/2v        prior side      weights exp(logit_i - M), sum S
  *   logit_i + l_i,  l_i = log p(y | x_i)                     posterior side  weights exp(logit_i + l_i - M~), sum S~
  *
  * Arrays of a tile are lane-minor, (k, lanes), aligned to 64 bytes. No kernel allocates or fails. */
@@ -31,8 +31,8 @@ typedef struct fsl_block {
 } fsl_block;
 
 typedef struct fsl_tile {
-  double a, h;
-  const double *x;                        /* (d, lanes) */
+  double h;
+  const double *x;                        /* (d, lanes): x/a */
   const double *payload_centre;           /* (p, lanes) */
   const double *inner_centre, *u;         /* (q, lanes) */
   const double *maximum;                  /* lanes: pick: M of the side asked for */

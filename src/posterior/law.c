@@ -45,7 +45,7 @@ static void load(const sweep *s, size_t n, const double *x) {
 }
 
 /* One tile of the loaded states over all groups: max, sum and vec of the sweep. */
-static void run_tile(const sweep *s, double a, size_t n, size_t first) {
+static void run_tile(const sweep *s, size_t n, size_t first) {
   for (size_t k = 0; k < s->lanes; ++k) {
     s->max[k] = FSL_FLOOR;
     s->sum[k] = 0.0;
@@ -53,9 +53,9 @@ static void run_tile(const sweep *s, double a, size_t n, size_t first) {
   memset(s->vec, 0, s->n_modes * s->lanes * sizeof *s->vec);
   for (size_t g = 0; g < s->groups.n; ++g) {
     const fsl_noised_group *noised = &s->noised[g];
-    fsl_lanes_pack(s->lanes, n, s->d, s->scaled + g * n * s->d, first, s->tile);
+    fsl_lanes_pack(s->lanes, n, s->d, fsl_divisor(noised->a), s->scaled + g * n * s->d, first, s->tile);
     const fsl_tile tile = {
-        .a = noised->scaled ? 1.0 : a, .h = noised->h, .x = s->tile, .max = s->max, .sum = s->sum, .vec = s->vec};
+        .h = fsl_precision(noised->a, noised->v), .x = s->tile, .max = s->max, .sum = s->sum, .vec = s->vec};
     s->kernel->modes(&noised->block, &tile, noised->constant, s->n_modes);
   }
 }
@@ -73,7 +73,7 @@ static fsl_status run_sweep(fsl_ctx *ctx, const fsl_mixture *law, double a, doub
     FSL_TRY(fsl_check_stop(ctx));
     load(&s, states, x + done * s.d);
     for (size_t first = 0; first < states; first += s.lanes) {
-      run_tile(&s, a, states, first);
+      run_tile(&s, states, first);
       for (size_t k = 0; k < s.lanes && first + k < states; ++k)
         take(&s, k, done + first + k, fsl_is_finite(s.d, x + (done + first + k) * s.d), out);
     }

@@ -10,13 +10,22 @@ bool fsl_is_finite(size_t n, const double *values) {
   return true;
 }
 
-void fsl_lanes_pack(size_t lanes, size_t n, size_t width, const double *rows, size_t first, double *out) {
+/* a enters as x/a: kept away from 0, where every atom is as likely as any other. */
+double fsl_divisor(double a) {
+  return fmax(a, 1e-100);
+}
+
+double fsl_precision(double a, double v) {
+  return 0.5 * fsl_divisor(a) * (fsl_divisor(a) / fmax(v, FSL_TINY_VARIANCE));
+}
+
+void fsl_lanes_pack(size_t lanes, size_t n, size_t width, double a, const double *rows, size_t first, double *out) {
   const size_t count = n - first < lanes ? n - first : lanes;
   memset(out, 0, width * lanes * sizeof *out);
   for (size_t k = 0; k < count; ++k) {
     const double *row = rows + (first + k) * width;
     if (!fsl_is_finite(width, row)) continue;
-    for (size_t j = 0; j < width; ++j) out[j * lanes + k] = row[j];
+    for (size_t j = 0; j < width; ++j) out[j * lanes + k] = row[j] / a;
   }
 }
 
@@ -47,15 +56,14 @@ fsl_status fsl_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_tiles *out) 
 
 void fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, fsl_tile *out) {
   const size_t lanes = tiles->lanes;
-  fsl_lanes_pack(lanes, pass->n, pass->d, pass->x, first, tiles->x);
+  fsl_lanes_pack(lanes, pass->n, pass->d, fsl_divisor(pass->a), pass->x, first, tiles->x);
   if (pass->what != FSL_PASS_MEANS)
-    fsl_lanes_pack(lanes, pass->n, pass->p, pass->payload_centre, first, tiles->payload_centre);
+    fsl_lanes_pack(lanes, pass->n, pass->p, 1.0, pass->payload_centre, first, tiles->payload_centre);
   if (pass->what == FSL_PASS_CROSS) {
-    fsl_lanes_pack(lanes, pass->n, pass->q, pass->inner_centre, first, tiles->inner_centre);
-    fsl_lanes_pack(lanes, pass->n, pass->q, pass->u, first, tiles->u);
+    fsl_lanes_pack(lanes, pass->n, pass->q, 1.0, pass->inner_centre, first, tiles->inner_centre);
+    fsl_lanes_pack(lanes, pass->n, pass->q, 1.0, pass->u, first, tiles->u);
   }
-  *out = (fsl_tile){.a = pass->a,
-                    .h = pass->h,
+  *out = (fsl_tile){.h = fsl_precision(pass->a, pass->v),
                     .x = tiles->x,
                     .payload_centre = tiles->payload_centre,
                     .inner_centre = tiles->inner_centre,

@@ -5,6 +5,8 @@
 #include "posterior/kernel.h"
 #include "posterior/merge.h"
 
+#define FSL_TINY_VARIANCE 1e-200 /* stands for v = 0: the nearest atom takes all weight, nothing overflows */
+
 typedef enum fsl_pass_what { FSL_PASS_MEANS, FSL_PASS_CROSS, FSL_PASS_SPREAD } fsl_pass_what;
 
 /* The same question to every block: n states and, for second moments, the centres and vectors of each state. */
@@ -13,7 +15,7 @@ typedef struct fsl_pass {
   fsl_pass_what what;
   size_t n, d;
   const double *x; /* (n, d) */
-  double a, h;
+  double a, v;
   size_t p;                       /* payload of every block; 0: densities alone */
   size_t q;                       /* inner of every block (cross) */
   const double *payload_centre;   /* (n, p) */
@@ -39,8 +41,11 @@ FSL_CHECKED fsl_status fsl_pass_run(fsl_ctx *ctx, const fsl_pass *pass, const fs
 /* Width of the weighted sums of a pass: p, or p (p + 1)/2 for a spread. */
 size_t fsl_pass_sums(fsl_pass_what what, size_t p);
 
-/* rows (n, width) of states first.. become (width, lanes), zeros beyond the last row. */
-void fsl_lanes_pack(size_t lanes, size_t n, size_t width, const double *rows, size_t first, double *out);
+/* rows (n, width) of states first.. over `a` become (width, lanes); zeros beyond the last row. */
+void fsl_lanes_pack(size_t lanes, size_t n, size_t width, double a, const double *rows, size_t first, double *out);
+/* The kernels compare x/a with the atoms themselves, which saves a product a pair: a away from 0, and h = a^2/2v. */
+double fsl_divisor(double a);
+double fsl_precision(double a, double v);
 bool fsl_is_finite(size_t n, const double *values);
 
 #endif

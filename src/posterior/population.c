@@ -30,7 +30,7 @@ static fsl_status open_frame(fsl_ctx *ctx, const fsl_posterior *posterior, const
                          .d = d,
                          .x = out->scaled,
                          .a = out->noised.a,
-                         .h = out->noised.h,
+                         .v = out->noised.v,
                          .p = p,
                          .shape = {.sides = 1, .p = p}};
   out->noised.block.p = p;
