@@ -6,6 +6,10 @@
 
 #include <math.h>
 
+fsl_status fsl_build_check_points(fsl_ctx *ctx, fsl_array points) {
+  return fsl_array_size(points) > 0 ? FSL_OK : fsl_fail(ctx, FSL_EINPUT, "it is empty, expected at least one entry");
+}
+
 fsl_status fsl_build_check_weights(fsl_ctx *ctx, size_t n, fsl_array weights) {
   double sum = 0;
   if (weights.data == NULL) return FSL_OK;

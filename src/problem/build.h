@@ -6,6 +6,8 @@
 
 /* log of weights divided by their sum; equal ones for no data. Weights are checked already. */
 FSL_CHECKED fsl_status fsl_build_log_weights(fsl_ctx *ctx, size_t n, fsl_array weights, const double **out);
+/* FSL_EINPUT for an array without entries. */
+FSL_CHECKED fsl_status fsl_build_check_points(fsl_ctx *ctx, fsl_array points);
 /* FSL_EINPUT unless there are n weights, none negative, of positive finite sum. */
 FSL_CHECKED fsl_status fsl_build_check_weights(fsl_ctx *ctx, size_t n, fsl_array weights);
 /* A covariance as written (number, diagonal, matrix) by its eigenvalues; FSL_EINPUT when it does not fit d or is not

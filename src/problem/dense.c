@@ -3,9 +3,12 @@
 
 #include "base/linalg.h"
 
-fsl_status fsl_dense_check(fsl_ctx *ctx, fsl_array matrix, fsl_array bias, size_t d) {
+fsl_status fsl_dense_check(fsl_ctx *ctx, fsl_array matrix, fsl_array bias, size_t d, const char **bad) {
+  *bad = "matrix";
+  if (matrix.shape[0] == 0) return fsl_fail(ctx, FSL_EINPUT, "the matrix has no rows");
   if (matrix.shape[1] != d)
     return fsl_fail(ctx, FSL_EINPUT, "the matrix has %zu columns, the prior has dimension %zu", matrix.shape[1], d);
+  *bad = "bias";
   if (bias.data != NULL && bias.shape[0] != matrix.shape[0])
     return fsl_fail(ctx, FSL_EINPUT, "the bias has %zu entries, the matrix has %zu rows", bias.shape[0],
                     matrix.shape[0]);

@@ -10,8 +10,8 @@ typedef struct fsl_dense {
   const double *bias;   /* m, NULL: zero */
 } fsl_dense;
 
-/* FSL_EINPUT when the matrix does not have d columns, or the bias not m entries. */
-FSL_CHECKED fsl_status fsl_dense_check(fsl_ctx *ctx, fsl_array matrix, fsl_array bias, size_t d);
+/* FSL_EINPUT with the parameter's name when the matrix does not have d columns, or the bias not m entries. */
+FSL_CHECKED fsl_status fsl_dense_check(fsl_ctx *ctx, fsl_array matrix, fsl_array bias, size_t d, const char **bad);
 /* y (m) = M x + b */
 void fsl_dense_affine(const fsl_forward_model *model, const double *x, double *y);
 /* The functions of a linear model whose self is an fsl_dense. */

@@ -52,44 +52,36 @@ static size_t mirrored(long at, size_t n) {
   return (size_t)(place < (long)n ? place : period - 1 - place);
 }
 
-/* One axis of n pixels, `stride` apart: out += taps * in, or its transpose. */
-static void blur_line(const blur *b, size_t n, size_t stride, bool transposed, const double *in, double *out) {
+/* One axis of n pixels: out += taps * in. */
+static void blur_line(const blur *b, size_t n, const double *in, double *out) {
   for (size_t i = 0; i < n; i++)
-    for (size_t k = 0; k < 2 * b->half + 1; k++) {
-      const size_t from = mirrored((long)i + (long)k - (long)b->half, n);
-      if (transposed)
-        out[from * stride] += b->taps[k] * in[i * stride];
-      else
-        out[i * stride] += b->taps[k] * in[from * stride];
-    }
+    for (size_t k = 0; k < 2 * b->half + 1; k++)
+      out[i] += b->taps[k] * in[mirrored((long)i + (long)k - (long)b->half, n)];
 }
 
-/* Rows first, then columns through a small buffer; the transpose of each pass is the pass of the transpose. */
-static void blur_image(const fsl_forward_model *model, bool transposed, const double *in, double *out) {
+/* Rows first, then columns through a small buffer. */
+static void apply(const fsl_forward_model *model, const double *x, double *y) {
   const blur *const b = model->self;
   const size_t rows = b->image.rows, columns = b->image.columns;
-  for (size_t j = 0; j < model->d; j++) out[j] = 0;
-  for (size_t r = 0; r < rows; r++) blur_line(b, columns, 1, transposed, in + r * columns, out + r * columns);
+  for (size_t j = 0; j < model->d; j++) y[j] = 0;
+  for (size_t r = 0; r < rows; r++) blur_line(b, columns, x + r * columns, y + r * columns);
   if (rows == 1) return;
   double column[MOST_ROWS], blurred[MOST_ROWS];
   column[0] = 0; /* rows are at least two, which the compiler cannot see */
   for (size_t c = 0; c < columns; c++) {
     for (size_t r = 0; r < rows; r++) {
-      column[r] = out[r * columns + c];
+      column[r] = y[r * columns + c];
       blurred[r] = 0;
     }
-    blur_line(b, rows, 1, transposed, column, blurred);
-    for (size_t r = 0; r < rows; r++) out[r * columns + c] = blurred[r];
+    blur_line(b, rows, column, blurred);
+    for (size_t r = 0; r < rows; r++) y[r * columns + c] = blurred[r];
   }
 }
 
-static void apply(const fsl_forward_model *model, const double *x, double *y) {
-  blur_image(model, false, x, y);
-}
-
+/* Even taps and a mirror half a pixel outside the border make the matrix symmetric: it is its own transpose. */
 static void jacobian_t(const fsl_forward_model *model, const double *x, const double *u, double *out) {
   (void)x;
-  blur_image(model, true, u, out);
+  apply(model, u, out);
 }
 
 static fsl_status check(fsl_ctx *ctx, const void *params, const char **bad) {

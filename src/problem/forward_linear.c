@@ -23,8 +23,7 @@ static const fsl_param table[] = {
 static fsl_status create(fsl_ctx *ctx, const void *params, size_t d, fsl_forward_model *out, const char **bad) {
   const linear_params *const p = params;
   fsl_dense *dense;
-  *bad = "matrix";
-  FSL_TRY(fsl_dense_check(ctx, p->matrix, p->bias, d));
+  FSL_TRY(fsl_dense_check(ctx, p->matrix, p->bias, d, bad));
   FSL_GET(ctx, dense, 1);
   *dense = (fsl_dense){.matrix = p->matrix.data, .bias = p->bias.data};
   fsl_dense_linear(dense, p->matrix.shape[0], out);

@@ -55,8 +55,7 @@ static void jacobian_t(const fsl_forward_model *model, const double *x, const do
 static fsl_status create(fsl_ctx *ctx, const void *params, size_t d, fsl_forward_model *out, const char **bad) {
   const phase_params *const p = params;
   phase *self;
-  *bad = "matrix";
-  FSL_TRY(fsl_dense_check(ctx, p->matrix, (fsl_array){0}, d));
+  FSL_TRY(fsl_dense_check(ctx, p->matrix, (fsl_array){0}, d, bad));
   FSL_GET(ctx, self, 1);
   *self = (phase){.dense = {.matrix = p->matrix.data}, .output = p->output};
   out->m = p->matrix.shape[0];

@@ -22,6 +22,8 @@ static const fsl_param table[] = {
 
 static fsl_status check(fsl_ctx *ctx, const void *params, const char **bad) {
   const discrete_params *const p = params;
+  *bad = "atoms";
+  FSL_TRY(fsl_build_check_points(ctx, p->atoms));
   *bad = "weights";
   return fsl_build_check_weights(ctx, p->atoms.shape[0], p->weights);
 }

@@ -27,6 +27,8 @@ static fsl_status create(fsl_ctx *ctx, const void *params, const fsl_prior_setti
   fsl_covariance *covariance;
   double *log_weight;
   (void)setting;
+  *bad = "mean";
+  FSL_TRY(fsl_build_check_points(ctx, p->mean));
   FSL_GET(ctx, covariance, 1);
   FSL_GET(ctx, log_weight, 1);
   *bad = "covariance";

@@ -47,6 +47,8 @@ static fsl_status number_covariances(fsl_ctx *ctx, const gmm_params *p, const ui
 static fsl_status check(fsl_ctx *ctx, const void *params, const char **bad) {
   const gmm_params *const p = params;
   const size_t n = p->means.shape[0];
+  *bad = "means";
+  FSL_TRY(fsl_build_check_points(ctx, p->means));
   *bad = "weights";
   FSL_TRY(fsl_build_check_weights(ctx, n, p->weights));
   *bad = "covariances";

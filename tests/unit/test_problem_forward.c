@@ -348,6 +348,14 @@ static void what_does_not_fit_the_dimension_is_refused_by_name(void **unused) {
     set_matrix(&dense[k]->head, params, "matrix", M, D, normals(&ctx, 1, M * D));
     expect_refusal(&ctx, dense[k], params, D + 1, "matrix");
   }
+  for (size_t k = 0; k < 2; k++) { /* the first two take a bias */
+    void *const params = defaults(&ctx, &dense[k]->head);
+    set_matrix(&dense[k]->head, params, "matrix", M, D, normals(&ctx, 1, M * D));
+    set_vector(&dense[k]->head, params, "bias", M - 1, normals(&ctx, 2, M));
+    expect_refusal(&ctx, dense[k], params, D, "bias");
+    set_matrix(&dense[k]->head, params, "matrix", 0, D, normals(&ctx, 1, M * D));
+    expect_refusal(&ctx, dense[k], params, D, "matrix");
+  }
   const fsl_forward_model_kind *const image[] = {&fsl_forward_blur, &fsl_forward_downsampling};
   for (size_t k = 0; k < 2; k++) {
     void *const params = defaults(&ctx, &image[k]->head);

@@ -72,6 +72,20 @@ static void impossible_weights_are_refused_by_name(void **unused) {
   fsl_arena_destroy(ctx.arena);
 }
 
+static void a_prior_of_nothing_is_refused_by_name(void **unused) {
+  (void)unused;
+  fsl_ctx ctx = context();
+  const fsl_prior_kind *const kinds[] = {&fsl_prior_discrete, &fsl_prior_gmm, &fsl_prior_gaussian};
+  const char *const names[] = {"atoms", "means", "mean"};
+  for (size_t k = 0; k < 3; k++) {
+    void *const params = defaults(&ctx, &kinds[k]->head);
+    *(fsl_array *)field(&kinds[k]->head, params, names[k]) =
+        (fsl_array){.data = atoms, .rank = k < 2 ? 2 : 1, .shape = {0, 2}};
+    expect_refusal(&ctx, kinds[k], params, simulated, names[k]);
+  }
+  fsl_arena_destroy(ctx.arena);
+}
+
 static void *gaussian(fsl_ctx *ctx, fsl_array covariance) {
   static const double mean[2] = {1, -2};
   const fsl_kind *const head = &fsl_prior_gaussian.head;
@@ -504,6 +518,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(equal_atoms_of_a_discrete_prior_are_one_mode),
       cmocka_unit_test(impossible_weights_are_refused_by_name),
+      cmocka_unit_test(a_prior_of_nothing_is_refused_by_name),
       cmocka_unit_test(a_covariance_is_a_number_a_diagonal_or_a_matrix),
       cmocka_unit_test(a_covariance_that_is_none_is_refused_by_name),
       cmocka_unit_test(one_covariance_may_stand_for_all_components_or_each_has_its_own),
