@@ -34,6 +34,8 @@ static const property table[] = {
     {"noise tiny", 400, 2, 1, 0.8, 0.36, 1e-4, 0, false, false, 0, 1},
     {"noise tiny, y far", 400, 2, 1, 0.8, 0.36, 1e-3, 40, false, false, 0, 1},
     {"noise tiny, state on another atom", 400, 2, 2, 0.99, 0.02, 1e-2, 3, false, false, 1, 1},
+    {"posterior where the prior underflows", 400, 2, 2, 0.999, 0.002, 1e-3, 0, false, false, 1, 1},
+    {"posterior where the prior underflows, many dimensions", 130, 20, 3, 0.999, 0.002, 1e-3, 0, false, true, 1, 1},
     {"noise large", 400, 2, 1, 0.8, 0.36, 1e4, 0, false, false, 0, 1},
     {"state far", 400, 2, 1, 0.8, 0.36, 0.3, 0, false, false, 0, 1000},
 };
