@@ -1,4 +1,4 @@
-/* The ways to a truth against closed forms, brute force and each other. */
+/* Closed-form and quadrature truths against brute force and each other. */
 #include "truth/methods.h"
 
 #include <math.h>
@@ -271,68 +271,6 @@ static void atoms_are_reweighted_under_any_model(void **state) {
   assert_near(t.chi2, 1, 1e-13, "chi^2");
 }
 
-/* ---- sampled truths -------------------------------------------------------------------------------------------- */
-
-static void product_problem(setting *s, double y, double std) {
-  const double weight[] = {0.6, 0.4}, mean[] = {1, 1, -1, -0.8}, variance[] = {0.3, 0.3, 0.25, 0.2};
-  make(s, 2, 2, weight, mean, variance, value_product, 1, &y, std);
-}
-
-static void sampled_truths_keep_within_their_stated_error(void **state) {
-  (void)state;
-  setting s;
-  fsl_truth exact, t = {.known = true};
-  product_problem(&s, 0.8, 0.2);
-  ok(fsl_truth_find(&ctx, &s.problem, (fsl_key){{1, 2}}, 0, 8192, &exact));
-  ok(fsl_truth_sampled(&ctx, &s.problem, (fsl_key){{3, 4}}, 8192, &t));
-  const double error = t.stated_error;
-  assert_true(t.known && t.ess > 8192);
-  assert_near(error, 1 / sqrt(t.ess), 1e-15, "stated error");
-  assert_near(t.log_evidence, exact.log_evidence, 5 * error, "log evidence");
-  assert_near(t.chi2 / exact.chi2, 1, 0.01, "chi^2");
-  for (size_t i = 0; i < 2; i++) {
-    const double scale = sqrt(exact.covariance[3 * i]);
-    assert_near(t.mean[i], exact.mean[i], 5 * error * scale, "mean");
-    assert_near(t.covariance[3 * i] / exact.covariance[3 * i], 1, 5 * error, "variance");
-    assert_near(t.mode_weight[i], exact.mode_weight[i], 5 * error, "mode weight");
-  }
-  /* the law says the same up to its own thinning */
-  double mean[2], covariance[4], mode_weight[2];
-  ok(fsl_mixture_moments(&ctx, &t.law, mean, covariance));
-  fsl_mixture_mode_weights(&t.law, mode_weight);
-  assert_true((double)t.law.n * 28 < 70e6);
-  for (size_t i = 0; i < 2; i++) {
-    assert_near(mean[i], t.mean[i], 5e-3, "mean of the law");
-    assert_near(mode_weight[i], t.mode_weight[i], 5e-3, "mode weight of the law");
-  }
-}
-
-static void few_effective_draws_claim_nothing(void **state) {
-  (void)state;
-  setting s;
-  fsl_truth t = {.known = true};
-  const double weight = 1, mean = 0, variance = 1, y = 9;
-  make(&s, 1, 1, &weight, &mean, &variance, value_abs, 1, &y, 0.001);
-  ok(fsl_truth_sampled(&ctx, &s.problem, (fsl_key){{3, 4}}, 100, &t));
-  assert_false(t.known);
-  assert_true(t.ess < 400 && isnan(t.mean[0]) && isnan(t.covariance[0]) && isnan(t.mode_weight[0]));
-  assert_true(isnan(t.log_evidence) && isnan(t.stated_error) && isnan(t.chi2));
-}
-
-static void copies_of_a_sampled_truth_are_independent_and_repeatable(void **state) {
-  (void)state;
-  setting s;
-  fsl_truth t[3];
-  const double weight = 1, mean[] = {0, 0, 0}, variance[] = {1, 1, 1}, y = 1;
-  make(&s, 3, 1, &weight, mean, variance, value_product, 1, &y, 0.2);
-  for (unsigned i = 0; i < 3; i++) ok(fsl_truth_find(&ctx, &s.problem, (fsl_key){{5, 6}}, i % 2, 100, &t[i]));
-  assert_int_equal(t[0].method, FSL_TRUTH_SAMPLED);
-  assert_true(t[0].known);
-  assert_true(t[0].log_evidence == t[2].log_evidence && t[0].mean[0] == t[2].mean[0] && t[0].ess == t[2].ess);
-  assert_true(t[0].log_evidence != t[1].log_evidence && t[0].law.mean[0] != t[1].law.mean[0]);
-  assert_near(t[0].log_evidence, t[1].log_evidence, 5 * (t[0].stated_error + t[1].stated_error), "log evidence");
-}
-
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void) {
@@ -344,9 +282,6 @@ int main(void) {
       CASE(kinks_in_two_dimensions_are_resolved),
       CASE(closed_and_integrated_truths_agree),
       CASE(atoms_are_reweighted_under_any_model),
-      CASE(sampled_truths_keep_within_their_stated_error),
-      CASE(few_effective_draws_claim_nothing),
-      CASE(copies_of_a_sampled_truth_are_independent_and_repeatable),
   };
-  return cmocka_run_group_tests_name("truth, methods", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("truth, quadrature", tests, NULL, NULL);
 }
