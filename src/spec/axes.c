@@ -90,8 +90,7 @@ static bool check_distinct(fsl_reader *r, const fsl_node *axis, size_t n, const 
   return good;
 }
 
-/* ---- entries of kinds -----------------------------------------------------------------------------------------------
- */
+/* ---- entries of kinds ------------------------------------------------------------------------------------- */
 
 static bool read_entry(fsl_reader *r, const fsl_node *node, const fsl_heads *heads, const char *what, fsl_entry *out) {
   static const char *const own[] = {"name", "kind", NULL};

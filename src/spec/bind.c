@@ -36,8 +36,7 @@ bool fsl_bind_known_keys(fsl_binder *b, const fsl_node *map, const fsl_kind *kin
   return good;
 }
 
-/* ---- shapes: symbols such as "K,d" stand for the same number everywhere in an entry -------------------------------
- */
+/* ---- shapes: symbols such as "K,d" stand for the same number everywhere in an entry ----------------------- */
 
 typedef struct symbol {
   char name;

@@ -20,6 +20,8 @@ bool fsl_bind_boolean(fsl_binder *b, const fsl_node *node, const char *what, boo
 bool fsl_bind_choice(fsl_binder *b, const fsl_node *node, const char *what, const char *const *choices, int *out);
 /* A list of rows of equal length, all finite. */
 bool fsl_bind_matrix(fsl_binder *b, const fsl_node *node, const char *what, fsl_array *out);
+/* The same, or the path of a file with an array of two axes, beside the spec. */
+bool fsl_bind_matrix_or_file(fsl_binder *b, const fsl_node *node, const char *what, fsl_array *out);
 bool fsl_bind_vector(fsl_binder *b, const fsl_node *node, const char *what, fsl_array *out);
 
 /* Complains of every key of `map` that is neither in the table nor in `others` (NULL-terminated). */

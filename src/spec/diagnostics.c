@@ -61,7 +61,8 @@ bool fsl_complain_name(fsl_diagnostics *d, fsl_place place, const char *wanted, 
   return false;
 }
 
-/* ---- all lines ---------------------------------------------------------------------------------------------------- */
+/* ---- all lines ----------------------------------------------------------------------------------------------------
+ */
 
 static bool comes_after(fsl_place a, fsl_place b) {
   const bool a_is_set = strcmp(a.file, "--set") == 0, b_is_set = strcmp(b.file, "--set") == 0;

@@ -5,12 +5,14 @@
 
 #include <string.h>
 
-enum { MOST_BYTES = 4 << 20, MOST_DEPTH = 64, MOST_NODES = 1000000 };
+enum { MOST_BYTES = 4 << 20, MOST_DEPTH = 64, MOST_NODES = 1000000, MOST_KEYS = 1000 };
 
 typedef struct loader {
   fsl_ctx *ctx;
   fsl_diagnostics *d;
   const char *file;
+  const char *text;
+  size_t length;
   yaml_parser_t parser;
   size_t n_nodes;
   bool failed; /* the events cannot be followed any further */
@@ -25,15 +27,33 @@ static bool give_up(loader *l, fsl_place place, const char *what) {
   return fsl_complain(l->d, place, "%s", what);
 }
 
+/* Bytes that are no text have an offset only. */
+static fsl_place place_of_byte(const loader *l, size_t offset) {
+  fsl_place place = {l->file, 1, 1};
+  for (size_t i = 0; i < offset && i < l->length; i++) {
+    place.column = l->text[i] == '\n' ? 1 : place.column + 1;
+    place.line += l->text[i] == '\n';
+  }
+  return place;
+}
+
+static bool complain_of_syntax(const loader *l) {
+  const yaml_parser_t *const p = &l->parser;
+  const char *const problem = p->problem == NULL ? "unreadable" : p->problem;
+  if (p->error == YAML_MEMORY_ERROR) return fsl_complain(l->d, (fsl_place){l->file, 1, 1}, "out of memory");
+  if (p->error == YAML_READER_ERROR)
+    return fsl_complain(l->d, place_of_byte(l, p->problem_offset), "not valid YAML: %s", problem);
+  if (p->context == NULL) return fsl_complain(l->d, place_of(l, p->problem_mark), "not valid YAML: %s", problem);
+  const fsl_place begin = place_of(l, p->context_mark);
+  return fsl_complain(l->d, place_of(l, p->problem_mark), "not valid YAML: %s %s that begins at %d:%d", problem,
+                      p->context, begin.line, begin.column);
+}
+
 static bool next_event(loader *l, yaml_event_t *event) {
   if (l->failed) return false;
   if (yaml_parser_parse(&l->parser, event)) return true;
-  const yaml_parser_t *const p = &l->parser;
   l->failed = true;
-  fsl_complain(l->d, place_of(l, p->problem_mark), "not valid YAML: %s%s%s",
-               p->problem == NULL ? "unreadable" : p->problem, p->context == NULL ? "" : " ",
-               p->context == NULL ? "" : p->context);
-  return false;
+  return complain_of_syntax(l);
 }
 
 static fsl_node *new_node(loader *l, fsl_node_type type, yaml_mark_t mark) {
@@ -73,8 +93,8 @@ static fsl_node *parse_list(loader *l, yaml_mark_t mark, int depth) {
     fsl_node *const item = ended ? NULL : parse_node(l, &event, depth);
     yaml_event_delete(&event);
     if (ended) return list;
-    if (item == NULL || !grow(l->ctx->arena, list->n, &list->item)) return NULL;
-    list->item[list->n++] = item;
+    if (item == NULL || (!fsl_node_append(l->ctx->arena, list, item) && !give_up(l, item->place, "out of memory")))
+      return NULL;
   }
   return NULL;
 }
@@ -94,7 +114,8 @@ static bool add_pair(loader *l, fsl_node *map, fsl_node *key, fsl_node *value) {
     fsl_complain(l->d, key->place, "the key '%s' is there already: each key once", key->text);
     return true;
   }
-  return fsl_node_set(l->ctx->arena, map, key, value);
+  if (map->n == MOST_KEYS) return give_up(l, key->place, "a mapping has more than 1000 keys");
+  return fsl_node_set(l->ctx->arena, map, key, value) || give_up(l, key->place, "out of memory");
 }
 
 static fsl_node *parse_map(loader *l, yaml_mark_t mark, int depth) {
@@ -128,6 +149,7 @@ static fsl_node *parse_scalar(loader *l, const yaml_event_t *event) {
   if (node == NULL) return NULL;
   node->text = fsl_text_copy(l->ctx->arena, value);
   node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+  if (node->text == NULL) give_up(l, place, "out of memory");
   return node->text == NULL ? NULL : node;
 }
 
@@ -152,8 +174,7 @@ static fsl_node *parse_node(loader *l, const yaml_event_t *event, int depth) {
   return NULL;
 }
 
-/* ---- the document --------------------------------------------------------------------------------------------------
- */
+/* ---- the document ----------------------------------------------------------------------------------------- */
 
 static bool expect(loader *l, yaml_event_type_t type, const char *otherwise) {
   yaml_event_t event;
@@ -176,7 +197,7 @@ static fsl_node *parse_document(loader *l) {
 }
 
 fsl_node *fsl_node_parse(fsl_ctx *ctx, fsl_diagnostics *d, const char *file, const char *text, size_t length) {
-  loader l = {.ctx = ctx, .d = d, .file = file};
+  loader l = {.ctx = ctx, .d = d, .file = file, .text = text, .length = length};
   if (length > MOST_BYTES) {
     fsl_complain(d, (fsl_place){file, 1, 1}, "the spec has more than 4 MiB");
     return NULL;
@@ -226,6 +247,12 @@ bool fsl_node_set(fsl_arena *arena, fsl_node *map, fsl_node *key, fsl_node *valu
   if (!grow(arena, map->n, &map->key) || !grow(arena, map->n, &map->item)) return false;
   map->key[map->n] = key;
   map->item[map->n++] = value;
+  return true;
+}
+
+bool fsl_node_append(fsl_arena *arena, fsl_node *list, fsl_node *item) {
+  if (!grow(arena, list->n, &list->item)) return false;
+  list->item[list->n++] = item;
   return true;
 }
 

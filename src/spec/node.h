@@ -26,6 +26,7 @@ bool fsl_node_is_null(const fsl_node *node);                         /* empty, ~
 const char *fsl_node_describe(fsl_arena *arena, const fsl_node *node);
 /* Sets map[key], replacing what is there. false when out of memory. */
 bool fsl_node_set(fsl_arena *arena, fsl_node *map, fsl_node *key, fsl_node *value);
+bool fsl_node_append(fsl_arena *arena, fsl_node *list, fsl_node *item); /* the same */
 /* Same content, places apart. */
 bool fsl_node_equal(const fsl_node *a, const fsl_node *b);
 

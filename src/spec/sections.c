@@ -24,8 +24,7 @@ static bool read_count(fsl_reader *r, const fsl_node *map, const char *key, doub
   return true;
 }
 
-/* ---- name and seed -------------------------------------------------------------------------------------------------
- */
+/* ---- name and seed ---------------------------------------------------------------------------------------- */
 
 static bool read_name(fsl_reader *r) {
   const fsl_node *const node = fsl_node_find(r->root, "name");

@@ -14,8 +14,7 @@ static const fsl_node *entry_node(const fsl_reader *r, const char *axis, size_t 
   return node->type == FSL_NODE_LIST ? node->item[i] : node;
 }
 
-/* ---- priors --------------------------------------------------------------------------------------------------------
- */
+/* ---- priors ----------------------------------------------------------------------------------------------- */
 
 static bool build_prior(fsl_reader *r, size_t i, fsl_prior *out) {
   const fsl_entry *const entry = &r->spec->priors[i];

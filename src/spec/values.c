@@ -3,6 +3,7 @@
 
 #include "base/array_file.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,8 +17,7 @@ static bool out_of_memory(fsl_binder *b, const fsl_node *node) {
   return fsl_complain(b->d, node->place, "out of memory");
 }
 
-/* ---- scalars ------------------------------------------------------------------------------------------------------
- */
+/* ---- scalars ---------------------------------------------------------------------------------------------- */
 
 static bool is_plain(const fsl_node *node) {
   return node->type == FSL_NODE_SCALAR && !node->quoted;
@@ -43,10 +43,13 @@ bool fsl_bind_integer(fsl_binder *b, const fsl_node *node, const char *what, dou
 }
 
 bool fsl_bind_boolean(fsl_binder *b, const fsl_node *node, const char *what, bool *out) {
-  const bool yes = is_plain(node) && strcmp(node->text, "true") == 0;
-  if (!yes && !(is_plain(node) && strcmp(node->text, "false") == 0)) return wrong_type(b, node, what, "true or false");
-  *out = yes;
-  return true;
+  static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE"};
+  for (size_t i = 0; is_plain(node) && i < 6; i++)
+    if (strcmp(node->text, words[i]) == 0) {
+      *out = i < 3;
+      return true;
+    }
+  return wrong_type(b, node, what, "true or false");
 }
 
 static size_t count_choices(const char *const *choices) {
@@ -75,8 +78,28 @@ static bool in_range(fsl_binder *b, const fsl_node *node, const fsl_param *param
   if (!isfinite(value)) return fsl_complain(b->d, node->place, "'%s' must be finite", param->name);
   if (param->low == 0 && param->high == 0) return true;
   if (value <= param->high && (param->open_low ? value > param->low : value >= param->low)) return true;
-  return fsl_complain(b->d, node->place, "'%s' is %.15g, expected %s %.15g and at most %.15g", param->name, value,
-                      param->open_low ? "above" : "at least", param->low, param->high);
+  const char *const low = param->open_low ? "above" : "at least";
+  if (param->high == DBL_MAX)
+    return fsl_complain(b->d, node->place, "'%s' is %.15g, expected %s %.15g", param->name, value, low, param->low);
+  return fsl_complain(b->d, node->place, "'%s' is %.15g, expected %s %.15g and at most %.15g", param->name, value, low,
+                      param->low, param->high);
+}
+
+/* Entries of an inline array at their own places; those of a file at the file's. */
+static bool entries_in_range(fsl_binder *b, const fsl_node *node, const fsl_param *param, const double **next) {
+  bool good = true;
+  if (node->type == FSL_NODE_SCALAR) return in_range(b, node, param, *(*next)++);
+  for (size_t i = 0; good && i < node->n; i++) good = entries_in_range(b, node->item[i], param, next);
+  return good;
+}
+
+static bool array_in_range(fsl_binder *b, const fsl_node *node, const fsl_param *param, fsl_array array) {
+  const double *next = array.data;
+  bool good = true;
+  if (param->low == 0 && param->high == 0) return true;
+  if (node->type != FSL_NODE_SCALAR || array.rank == 0) return entries_in_range(b, node, param, &next);
+  for (size_t i = 0; good && i < fsl_array_size(array); i++) good = in_range(b, node, param, array.data[i]);
+  return good;
 }
 
 /* ---- arrays
@@ -126,7 +149,7 @@ static bool all_finite(fsl_binder *b, const fsl_node *node, const char *what, fs
 }
 
 /* Inline rows, or a file beside the spec. */
-static bool bind_matrix_or_file(fsl_binder *b, const fsl_node *node, const char *what, fsl_array *out) {
+bool fsl_bind_matrix_or_file(fsl_binder *b, const fsl_node *node, const char *what, fsl_array *out) {
   if (node->type != FSL_NODE_SCALAR) return fsl_bind_matrix(b, node, what, out);
   const char *text = NULL;
   double number;
@@ -225,9 +248,9 @@ bool fsl_bind_value(fsl_binder *b, const fsl_node *node, const fsl_param *param,
   case FSL_FILE:
     return bind_file(b, node, param->name, field);
   case FSL_VECTOR:
-    return fsl_bind_vector(b, node, param->name, field);
+    return fsl_bind_vector(b, node, param->name, field) && array_in_range(b, node, param, *(fsl_array *)field);
   case FSL_MATRIX:
-    return bind_matrix_or_file(b, node, param->name, field);
+    return fsl_bind_matrix_or_file(b, node, param->name, field) && array_in_range(b, node, param, *(fsl_array *)field);
   case FSL_INTEGERS:
     return bind_integers(b, node, param, field);
   case FSL_COVARIANCE:
