@@ -149,7 +149,7 @@ static size_t pick(const double *cumulative, size_t n, double u) {
   return low;
 }
 
-/* x = a mean + V diag(sqrt(a^2 l + v)) V^T z */
+/* x = a mean + V diag(sqrt(a^2 l + v)) z */
 static void displace(const fsl_mixture *mixture, size_t k, double a, double v, const double *z, double *scaled,
                      double *x) {
   const size_t d = mixture->d;
