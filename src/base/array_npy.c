@@ -122,7 +122,7 @@ static bool is_long_enough(FILE *file, const npy_header *h) {
 }
 
 static fsl_status read_values(fsl_ctx *ctx, const char *path, FILE *file, fsl_array *out) {
-  npy_header h;
+  npy_header h = {.width = 1};
   double *data;
   uint8_t stored[8];
   FSL_TRY(read_header(ctx, path, file, &h));

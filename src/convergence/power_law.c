@@ -96,7 +96,7 @@ static line minimise(const plateau_fit *fit) {
   line p = start_of(fit);
   double best = misfit(fit, p), damping = 1e-4;
   for (int i = 0; i < MOST_ITERATIONS && damping < 1e12; i++) {
-    line next;
+    line next = p;
     const bool moved = step_from(fit, p, damping, &next);
     const double now = moved ? misfit(fit, next) : INFINITY;
     if (!(now <= best)) {

@@ -129,20 +129,25 @@ static fsl_status hash_value(fsl_ctx *ctx, const fsl_param *param, const void *f
   return FSL_OK;
 }
 
+typedef struct entry {
+  const fsl_param *param;
+} entry;
+
 static int by_name(const void *a, const void *b) {
-  return strcmp((*(const fsl_param *const *)a)->name, (*(const fsl_param *const *)b)->name);
+  return strcmp(((const entry *)a)->param->name, ((const entry *)b)->param->name);
 }
 
 fsl_status fsl_kind_hash(fsl_ctx *ctx, const fsl_kind *kind, const void *params, fsl_hasher *hasher) {
-  const fsl_param **sorted;
+  entry *sorted;
   FSL_GET(ctx, sorted, kind->n_params + 1);
-  for (size_t i = 0; i < kind->n_params; i++) sorted[i] = &kind->params[i];
+  for (size_t i = 0; i < kind->n_params; i++) sorted[i].param = &kind->params[i];
   qsort(sorted, kind->n_params, sizeof *sorted, by_name);
   fsl_hash_text(hasher, kind->name);
   fsl_hash_integer(hasher, kind->version);
   for (size_t i = 0; i < kind->n_params; i++) {
-    fsl_hash_text(hasher, sorted[i]->name);
-    FSL_TRY(hash_value(ctx, sorted[i], field_of(sorted[i], params), hasher));
+    const fsl_param *const param = sorted[i].param;
+    fsl_hash_text(hasher, param->name);
+    FSL_TRY(hash_value(ctx, param, field_of(param, params), hasher));
   }
   return FSL_OK;
 }
@@ -190,7 +195,9 @@ static void add_integers(fsl_text *text, fsl_integers list) {
 }
 
 static void add_covariances(fsl_text *text, fsl_covariance_list list) {
-  if (list.n == 1)
+  if (list.n == 0)
+    fsl_text_add(text, "none");
+  else if (list.n == 1)
     add_array(text, list.data[0].value);
   else
     fsl_text_add(text, "(%zu covariances)", list.n);

@@ -205,7 +205,8 @@ static void values_print_as_short_yaml(void **state) {
 
 static void absent_values_print_as_none(void **state) {
   const sample absent = {.real = NAN, .integer = INT64_MIN};
-  static const char *const names[] = {"real", "integer", "text", "file", "vector", "matrix", "integers", "covariance"};
+  static const char *const names[] = {"real",   "integer",  "text",       "file",       "vector",
+                                      "matrix", "integers", "covariance", "covariances"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     assert_string_equal(print(*state, names[i], &absent), "none");
 }
