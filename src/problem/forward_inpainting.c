@@ -58,8 +58,9 @@ static fsl_status check(fsl_ctx *ctx, const void *params, const char **bad) {
   *bad = has_keep ? "fraction" : "keep";
   if (has_keep && has_fraction) return fsl_fail(ctx, FSL_EINPUT, "give either keep or fraction, not both");
   if (!has_keep && !has_fraction) return fsl_fail(ctx, FSL_EINPUT, "give keep (components) or fraction");
+  if (!has_keep) return FSL_OK;
   *bad = "keep";
-  if (has_keep && p->keep.n == 0) return fsl_fail(ctx, FSL_EINPUT, "no component is kept, expected at least one");
+  if (p->keep.n == 0) return fsl_fail(ctx, FSL_EINPUT, "no component is kept, expected at least one");
   for (size_t i = 0; i < p->keep.n; i++)
     for (size_t j = 0; j < i; j++)
       if (p->keep.data[i] == p->keep.data[j])

@@ -84,36 +84,34 @@ static bool ends_with(const char *text, const char *ending) {
   return n >= m && strcmp(text + n - m, ending) == 0;
 }
 
-/* One integer a sample; .npy and .csv files hold one array, which would be read as its own labels. */
-static fsl_status read_integers(fsl_ctx *ctx, const dataset_params *p, size_t n, const double **out) {
-  fsl_array labels;
-  if (ends_with(p->file, ".npy") || ends_with(p->file, ".csv"))
-    return fsl_fail(ctx, FSL_EINPUT, "%s: labels are named datasets of HDF5 files", p->file);
-  FSL_TRY(fsl_array_read(ctx, p->file, p->labels, &labels));
+static fsl_status check_labels(fsl_ctx *ctx, const dataset_params *p, size_t n, fsl_array labels) {
   if (fsl_array_size(labels) != n)
     return fsl_fail(ctx, FSL_EINPUT, "%s: there are %zu labels for %zu samples", p->file, fsl_array_size(labels), n);
   for (size_t i = 0; i < n; i++)
     if (!(fabs(labels.data[i]) <= 0x1p53) || labels.data[i] != floor(labels.data[i]))
       return fsl_fail(ctx, FSL_EINPUT, "%s: label %zu of '%s' is %g, expected an integer", p->file, i + 1, p->labels,
                       labels.data[i]);
-  *out = labels.data;
   return FSL_OK;
 }
 
+/* .npy and .csv files hold one array, which would be read as its own labels. */
 static fsl_status read_labels(fsl_ctx *ctx, const dataset_params *p, rows *r, const char *const **names) {
-  const double *label = NULL;
+  fsl_array labels;
   double *value;
   uint32_t *mode_of;
-  FSL_TRY(read_integers(ctx, p, r->n, &label));
+  if (ends_with(p->file, ".npy") || ends_with(p->file, ".csv"))
+    return fsl_fail(ctx, FSL_EINPUT, "%s: labels are named datasets of HDF5 files", p->file);
+  FSL_TRY(fsl_array_read(ctx, p->file, p->labels, &labels));
+  FSL_TRY(check_labels(ctx, p, r->n, labels));
   FSL_GET(ctx, value, r->n);
-  memcpy(value, label, r->n * sizeof *value);
+  memcpy(value, labels.data, r->n * sizeof *value);
   r->n_modes = distinct(r->n, value);
   if (r->n_modes > MOST_MODES)
     return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' has %zu distinct labels, at most %d are read", p->file, p->labels,
                     r->n_modes, MOST_MODES);
   FSL_GET(ctx, mode_of, r->n);
   for (size_t i = 0; i < r->n; i++) {
-    const double *const found = bsearch(&label[i], value, r->n_modes, sizeof *value, fsl_compare_reals);
+    const double *const found = bsearch(&labels.data[i], value, r->n_modes, sizeof *value, fsl_compare_reals);
     if (found == NULL) return fsl_fail(ctx, FSL_EINTERNAL, "label %zu is lost among its own values", i + 1);
     mode_of[i] = (uint32_t)(found - value);
   }
@@ -195,7 +193,7 @@ static size_t whole_groups(const ticket *order, size_t n, size_t wanted) {
 
 static fsl_status hold_out(fsl_ctx *ctx, const dataset_params *p, uint64_t seed, rows *pool, fsl_prior *out) {
   ticket *order;
-  rows held, rest;
+  rows held = {0}, rest = {0};
   if (pool->n < 2) return fsl_fail(ctx, FSL_EINPUT, "%s: one sample leaves none to hold out", p->file);
   FSL_GET(ctx, order, pool->n);
   FSL_TRY(number_rows(ctx, pool, seed, order));
