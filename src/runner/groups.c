@@ -1,7 +1,7 @@
 /* runner/groups.c: aligned blocks of workers as teams (see groups.h). Seven workers are 4 + 2 + 1. */
 #include "runner/groups.h"
 
-void fsl_groups_create(MPI_Comm workers, fsl_groups *out) {
+void fsl_rank_groups_create(MPI_Comm workers, fsl_rank_groups *out) {
   int rank, size;
   MPI_Comm_rank(workers, &rank);
   MPI_Comm_size(workers, &size);
@@ -14,7 +14,7 @@ void fsl_groups_create(MPI_Comm workers, fsl_groups *out) {
   }
 }
 
-void fsl_groups_free(fsl_groups *groups) {
+void fsl_rank_groups_free(fsl_rank_groups *groups) {
   for (int level = 0; level < groups->n_levels; level++)
     if (groups->comm[level] != MPI_COMM_NULL) MPI_Comm_free(&groups->comm[level]);
 }
@@ -24,7 +24,7 @@ static fsl_status exchange(void *self, int partner, int flag, int *partner_flag,
   return fsl_exchange_doubles(*(MPI_Comm *)self, partner, flag, partner_flag, send, recv, n);
 }
 
-fsl_team fsl_groups_team(fsl_groups *groups, int level) {
+fsl_team fsl_rank_groups_team(fsl_rank_groups *groups, int level) {
   fsl_team team = {.self = &groups->comm[level], .exchange = exchange};
   MPI_Comm_rank(groups->comm[level], &team.rank);
   MPI_Comm_size(groups->comm[level], &team.size);

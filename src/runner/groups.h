@@ -6,15 +6,15 @@
 
 enum { FSL_MAX_LEVELS = 24 };
 
-typedef struct fsl_groups {
+typedef struct fsl_rank_groups {
   int n_levels;
   MPI_Comm comm[FSL_MAX_LEVELS]; /* this worker's block of each level; MPI_COMM_NULL where it is in no full block */
-} fsl_groups;
+} fsl_rank_groups;
 
 /* Collective over `workers` (worker numbers from 0). */
-void fsl_groups_create(MPI_Comm workers, fsl_groups *out);
-void fsl_groups_free(fsl_groups *groups);
+void fsl_rank_groups_create(MPI_Comm workers, fsl_rank_groups *out);
+void fsl_rank_groups_free(fsl_rank_groups *groups);
 /* The team of this worker's block; `groups` must outlive it. */
-fsl_team fsl_groups_team(fsl_groups *groups, int level);
+fsl_team fsl_rank_groups_team(fsl_rank_groups *groups, int level);
 
 #endif

@@ -135,7 +135,7 @@ static fsl_status lead(fsl_ctx *ctx, const process *p, const fsl_run_options *op
 }
 
 static fsl_status follow(fsl_ctx *ctx, const process *p, const fsl_spec *spec, const fsl_grid *grid,
-                         fsl_groups *groups) {
+                         fsl_rank_groups *groups) {
   fsl_bench bench;
   if (!all_agree(p, true)) return FSL_OK;
   FSL_TRY(fsl_bench_create(ctx, spec, grid, &bench));
@@ -148,12 +148,12 @@ static fsl_status take_part(fsl_ctx *ctx, const process *p, const fsl_run_option
                             const fsl_grid *grid, int *exit_status) {
   if (p->size == 1) return lead(ctx, p, options, spec, grid, exit_status);
   MPI_Comm workers;
-  fsl_groups groups = {0};
+  fsl_rank_groups groups = {0};
   MPI_Comm_split(MPI_COMM_WORLD, p->rank == 0 ? MPI_UNDEFINED : 0, p->rank, &workers);
-  if (p->rank != 0) fsl_groups_create(workers, &groups);
+  if (p->rank != 0) fsl_rank_groups_create(workers, &groups);
   const fsl_status status =
       p->rank == 0 ? lead(ctx, p, options, spec, grid, exit_status) : follow(ctx, p, spec, grid, &groups);
-  fsl_groups_free(&groups);
+  fsl_rank_groups_free(&groups);
   if (workers != MPI_COMM_NULL) MPI_Comm_free(&workers);
   return status;
 }

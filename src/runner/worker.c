@@ -50,8 +50,8 @@ static fsl_status fit_message(fsl_ctx *ctx, const fsl_bench *bench, int64_t job,
 }
 
 /* Everything of the job, its arena included, is gone when this returns. */
-static fsl_status obey(fsl_ctx *ctx, const fsl_bench *bench, fsl_groups *groups, fsl_order order) {
-  const fsl_team team = fsl_groups_team(groups, (int)order.level);
+static fsl_status obey(fsl_ctx *ctx, const fsl_bench *bench, fsl_rank_groups *groups, fsl_order order) {
+  const fsl_team team = fsl_rank_groups_team(groups, (int)order.level);
   fsl_ctx job = {.arena = fsl_arena_create(0), .team = &team, .log = ctx->log, .stop = ctx->stop};
   if (job.arena == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a job");
   uint8_t *bytes = NULL;
@@ -64,7 +64,7 @@ static fsl_status obey(fsl_ctx *ctx, const fsl_bench *bench, fsl_groups *groups,
   return status == FSL_ESTOP ? FSL_OK : status;
 }
 
-fsl_status fsl_worker_loop(fsl_ctx *ctx, const fsl_bench *bench, fsl_groups *groups) {
+fsl_status fsl_worker_loop(fsl_ctx *ctx, const fsl_bench *bench, fsl_rank_groups *groups) {
   fsl_status status = FSL_OK;
   for (;;) { /* a worker in trouble keeps listening until it is sent home: the master decides */
     fsl_order order;

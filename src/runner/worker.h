@@ -20,6 +20,6 @@ void fsl_bench_destroy(fsl_bench *bench);
 FSL_CHECKED fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, uint8_t **bytes,
                                           size_t *size);
 /* Takes orders from the master (world rank 0) until told to go home. */
-FSL_CHECKED fsl_status fsl_worker_loop(fsl_ctx *ctx, const fsl_bench *bench, fsl_groups *groups);
+FSL_CHECKED fsl_status fsl_worker_loop(fsl_ctx *ctx, const fsl_bench *bench, fsl_rank_groups *groups);
 
 #endif
