@@ -1,0 +1,203 @@
+/* store/h5.c: see h5.h. */
+#include "store/h5.h"
+
+#include <hdf5_hl.h>
+
+#include <math.h>
+#include <string.h>
+
+enum { CHUNK_VALUES = 1 << 14, GZIP_LEVEL = 4 };
+
+static fsl_status failed(fsl_h5 *h, const char *what, const char *name) {
+  return fsl_fail(h->ctx, FSL_EIO, "%s: cannot write %s '%s'", h->path, what, name);
+}
+
+/* ---- files and groups ------------------------------------------------------------------------------------------- */
+
+static hid_t creation_order(hid_t class) {
+  const hid_t list = H5Pcreate(class);
+  if (list >= 0) H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  return list;
+}
+
+fsl_status fsl_h5_create(fsl_ctx *ctx, const char *path, fsl_h5 *out) {
+  *out = (fsl_h5){.ctx = ctx, .path = path, .file = -1};
+  H5Eset_auto(H5E_DEFAULT, NULL, NULL); /* messages are ours */
+  const hid_t list = creation_order(H5P_FILE_CREATE);
+  out->file = H5Fcreate(path, H5F_ACC_TRUNC, list, H5P_DEFAULT);
+  H5Pclose(list);
+  if (out->file >= 0) return FSL_OK;
+  return fsl_fail(ctx, FSL_EIO, "%s: cannot be made (on file systems without locks set HDF5_USE_FILE_LOCKING=FALSE)",
+                  path);
+}
+
+fsl_status fsl_h5_close(fsl_h5 *h) {
+  if (h->file < 0) return FSL_OK;
+  const herr_t closed = H5Fclose(h->file);
+  h->file = -1;
+  return closed >= 0 ? FSL_OK : fsl_fail(h->ctx, FSL_EIO, "%s: cannot be closed: is the disk full?", h->path);
+}
+
+fsl_status fsl_h5_group(fsl_h5 *h, const char *name, hid_t *out) {
+  const hid_t list = creation_order(H5P_GROUP_CREATE);
+  *out = H5Gcreate(h->file, name, H5P_DEFAULT, list, H5P_DEFAULT);
+  H5Pclose(list);
+  return *out >= 0 ? FSL_OK : failed(h, "the group", name);
+}
+
+/* ---- texts: variable length, UTF-8 --------------------------------------------------------------------------------
+ */
+
+static hid_t text_type(void) {
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  if (type < 0) return type;
+  H5Tset_size(type, H5T_VARIABLE);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+/* ---- attributes
+ * ------------------------------------------------------------------------------------------------------ */
+
+static fsl_status attribute(fsl_h5 *h, hid_t object, const char *name, hid_t type, hid_t space, const void *value) {
+  const hid_t made = H5Acreate(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  const bool good = made >= 0 && H5Awrite(made, type, value) >= 0;
+  if (made >= 0) H5Aclose(made);
+  return good ? FSL_OK : failed(h, "the attribute", name);
+}
+
+fsl_status fsl_h5_attribute_text(fsl_h5 *h, hid_t object, const char *name, const char *value) {
+  if (value == NULL) return FSL_OK;
+  const hid_t type = text_type(), space = H5Screate(H5S_SCALAR);
+  const fsl_status status = attribute(h, object, name, type, space, &value);
+  H5Sclose(space);
+  H5Tclose(type);
+  return status;
+}
+
+fsl_status fsl_h5_attribute_integer(fsl_h5 *h, hid_t object, const char *name, int64_t value) {
+  const hid_t space = H5Screate(H5S_SCALAR);
+  const fsl_status status = attribute(h, object, name, H5T_NATIVE_INT64, space, &value);
+  H5Sclose(space);
+  return status;
+}
+
+fsl_status fsl_h5_attribute_bytes(fsl_h5 *h, hid_t object, const char *name, size_t n, const int8_t *value) {
+  const hsize_t extent = n;
+  const hid_t space = H5Screate_simple(1, &extent, NULL);
+  const fsl_status status = attribute(h, object, name, H5T_NATIVE_INT8, space, value);
+  H5Sclose(space);
+  return status;
+}
+
+static fsl_status describe(fsl_h5 *h, hid_t object, const fsl_h5_about *about) {
+  FSL_TRY(fsl_h5_attribute_text(h, object, "long_name", about->long_name));
+  FSL_TRY(fsl_h5_attribute_text(h, object, "units", about->units));
+  return fsl_h5_attribute_text(h, object, "source", about->source);
+}
+
+/* ---- scales
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static fsl_status scale(fsl_h5 *h, hid_t group, const char *name, size_t n, hid_t type, const void *values,
+                        const char *long_name, hid_t *out) {
+  const fsl_h5_about about = {.name = name, .long_name = long_name};
+  const hsize_t extent = n;
+  const hid_t space = H5Screate_simple(1, &extent, NULL);
+  *out = H5Dcreate(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  const bool good =
+      *out >= 0 && H5Dwrite(*out, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 && H5DSset_scale(*out, name) >= 0;
+  H5Sclose(space);
+  return good ? describe(h, *out, &about) : failed(h, "the coordinate", name);
+}
+
+fsl_status fsl_h5_scale_reals(fsl_h5 *h, hid_t group, const char *name, size_t n, const double *values,
+                              const char *long_name, hid_t *out) {
+  return scale(h, group, name, n, H5T_NATIVE_DOUBLE, values, long_name, out);
+}
+
+fsl_status fsl_h5_scale_texts(fsl_h5 *h, hid_t group, const char *name, size_t n, const char *const *values,
+                              const char *long_name, hid_t *out) {
+  const hid_t type = text_type();
+  const fsl_status status = scale(h, group, name, n, type, values, long_name, out);
+  H5Tclose(type);
+  return status;
+}
+
+fsl_status fsl_h5_scale_numbers(fsl_h5 *h, hid_t group, const char *name, size_t n, const char *long_name, hid_t *out) {
+  int64_t *numbers;
+  FSL_GET(h->ctx, numbers, n + 1);
+  for (size_t i = 0; i < n; i++) numbers[i] = (int64_t)i;
+  return scale(h, group, name, n, H5T_NATIVE_INT64, numbers, long_name, out);
+}
+
+/* ---- variables
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static void extents_of(size_t rank, const hid_t *scales, hsize_t *extent) {
+  for (size_t i = 0; i < rank; i++) {
+    const hid_t space = H5Dget_space(scales[i]);
+    H5Sget_simple_extent_dims(space, &extent[i], NULL);
+    H5Sclose(space);
+  }
+}
+
+/* Whole trailing axes until a chunk is large enough to be worth its overhead, then part of the next one. */
+static hid_t storage(size_t rank, const hsize_t *extent, hid_t type) {
+  hsize_t chunk[FSL_H5_MAX_RANK], values = 1;
+  const double nothing = NAN;
+  for (size_t i = rank; i-- > 0;) {
+    const hsize_t room = CHUNK_VALUES / values;
+    chunk[i] = room == 0 ? 1 : extent[i] < room ? extent[i] : room;
+    values *= chunk[i];
+  }
+  const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(list, (int)rank, chunk);
+  H5Pset_shuffle(list);
+  H5Pset_deflate(list, GZIP_LEVEL);
+  H5Pset_fletcher32(list);
+  if (H5Tget_class(type) == H5T_FLOAT) H5Pset_fill_value(list, H5T_NATIVE_DOUBLE, &nothing);
+  return list;
+}
+
+static fsl_status attach(fsl_h5 *h, const fsl_h5_about *about, hid_t variable, size_t rank, const hid_t *scales) {
+  for (size_t i = 0; i < rank; i++)
+    if (H5DSattach_scale(variable, scales[i], (unsigned)i) < 0) return failed(h, "the axes of", about->name);
+  return describe(h, variable, about);
+}
+
+fsl_status fsl_h5_variable(fsl_h5 *h, hid_t group, const fsl_h5_about *about, hid_t type, size_t rank,
+                           const hid_t *scales, hid_t *out) {
+  hsize_t extent[FSL_H5_MAX_RANK] = {0};
+  extents_of(rank, scales, extent);
+  const hid_t space = H5Screate_simple((int)rank, extent, NULL), list = storage(rank, extent, type);
+  *out = H5Dcreate(group, about->name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+  H5Pclose(list);
+  H5Sclose(space);
+  return *out >= 0 ? attach(h, about, *out, rank, scales) : failed(h, "the variable", about->name);
+}
+
+fsl_status fsl_h5_write_slab(fsl_h5 *h, hid_t variable, size_t rank, const hsize_t *start, const hsize_t *count,
+                             const double *values) {
+  const hid_t file = H5Dget_space(variable), memory = H5Screate_simple((int)rank, count, NULL);
+  const bool good = H5Sselect_hyperslab(file, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+                    H5Dwrite(variable, H5T_NATIVE_DOUBLE, memory, file, H5P_DEFAULT, values) >= 0;
+  H5Sclose(memory);
+  H5Sclose(file);
+  return good ? FSL_OK : fsl_fail(h->ctx, FSL_EIO, "%s: cannot write values: is the disk full?", h->path);
+}
+
+fsl_status fsl_h5_texts(fsl_h5 *h, hid_t group, const fsl_h5_about *about, size_t rank, const hid_t *scales,
+                        const char *const *values) {
+  hsize_t extent[FSL_H5_MAX_RANK] = {0};
+  extents_of(rank, scales, extent);
+  const hid_t type = text_type(), space = H5Screate_simple((int)rank, extent, NULL);
+  const hid_t made = H5Dcreate(group, about->name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  fsl_status status = failed(h, "the variable", about->name);
+  if (made >= 0 && H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0)
+    status = attach(h, about, made, rank, scales);
+  if (made >= 0) H5Dclose(made);
+  H5Sclose(space);
+  H5Tclose(type);
+  return status;
+}

@@ -1,0 +1,74 @@
+/* store/results.c: the file as a whole: assembled beside its place, closed, synced, renamed, the folder synced. */
+#include "store/results.h"
+
+#include "base/text.h"
+#include "store/table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void measure(fsl_results *r) {
+  const fsl_spec *const spec = r->spec;
+  r->most_modes = r->most_components = r->most_measurements = 1;
+  for (size_t p = 0; p < spec->n_priors; p++) {
+    const fsl_prior *const prior = &spec->prior_of[p];
+    const size_t modes = fsl_pooled_modes(prior->population.n_modes);
+    if (modes > r->most_modes) r->most_modes = modes;
+    if (prior->d > r->most_components) r->most_components = prior->d;
+  }
+  for (size_t i = 0; i < spec->n_priors * spec->n_forward_models; i++)
+    if (spec->model_of[i] != NULL && spec->model_of[i]->m > r->most_measurements)
+      r->most_measurements = spec->model_of[i]->m;
+}
+
+static fsl_status assemble(fsl_results *r, const fsl_provenance *provenance) {
+  FSL_TRY(fsl_write_root(r));
+  FSL_TRY(fsl_write_reference(r));
+  FSL_TRY(fsl_write_truth(r));
+  FSL_TRY(fsl_write_convergence(r));
+  FSL_TRY(fsl_write_budget(r));
+  FSL_TRY(fsl_write_jobs(r));
+  return fsl_write_provenance(r, provenance);
+}
+
+static fsl_status sync_path(fsl_ctx *ctx, const char *path, int flags) {
+  const int file = open(path, flags | O_CLOEXEC);
+  if (file < 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot be opened to sync it: %s", path, strerror(errno));
+  const int failed = fsync(file) != 0;
+  const int reason = errno;
+  close(file);
+  return failed ? fsl_fail(ctx, FSL_EIO, "%s: cannot be synced: %s", path, strerror(reason)) : FSL_OK;
+}
+
+static const char *folder_of(fsl_arena *arena, const char *path) {
+  const char *const slash = strrchr(path, '/');
+  return slash == NULL ? "." : slash == path ? "/" : fsl_text_format(arena, "%.*s", (int)(slash - path), path);
+}
+
+static fsl_status put_in_place(fsl_ctx *ctx, const char *beside, const char *path) {
+  const char *const folder = folder_of(ctx->arena, path);
+  if (folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+  FSL_TRY(sync_path(ctx, beside, O_RDONLY));
+  if (rename(beside, path) != 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot be put in place: %s", path, strerror(errno));
+  return sync_path(ctx, folder, O_RDONLY | O_DIRECTORY);
+}
+
+fsl_status fsl_results_write(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,
+                             const fsl_record *const *records, const fsl_provenance *provenance) {
+  fsl_results r = {.spec = spec, .grid = grid, .records = records};
+  const char *const beside = fsl_text_format(ctx->arena, "%s.tmp-%ld", path, (long)getpid());
+  if (beside == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+  measure(&r);
+  FSL_TRY(fsl_h5_create(ctx, beside, &r.h));
+  fsl_status status = assemble(&r, provenance);
+  if (status == FSL_OK)
+    status = fsl_h5_close(&r.h);
+  else
+    H5Fclose(r.h.file); /* the first error is the one to report */
+  if (status == FSL_OK) status = put_in_place(ctx, beside, path);
+  if (status != FSL_OK) unlink(beside);
+  return status;
+}

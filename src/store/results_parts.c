@@ -1,0 +1,191 @@
+/* store/results_parts.c: /reference, /truth and /budget. */
+#include "store/table.h"
+
+#include "truth/truth.h"
+
+#include <math.h>
+#include <string.h>
+
+#define PROBLEM_AXES FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL, FSL_AXIS_OBSERVATION
+#define SIZED_AXES                                                                                                     \
+  FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL, FSL_AXIS_N_TRAIN, FSL_AXIS_REPLICATE,                  \
+      FSL_AXIS_OBSERVATION
+
+typedef struct part_variable {
+  const char *name, *title, *units, *source;
+} part_variable;
+
+static fsl_status write_variable(fsl_sheet *sheet, const part_variable *v, fsl_job_type type, const char *field,
+                                 size_t n_axes, const fsl_axis *axes) {
+  const fsl_field_of of = {type, field};
+  fsl_column column = {
+      .about = {v->name, v->title, v->units, v->source}, .n_axes = n_axes, .self = &of, .fill = fsl_fill_field};
+  for (size_t i = 0; i < n_axes; i++) column.axis[i] = axes[i];
+  return fsl_sheet_write(sheet, &column);
+}
+
+/* ---- /reference: the finite-sample posterior's own error -----------------------------------------------------------
+ */
+
+static const part_variable reference_at[] = {
+    {"mean_error", "error of the mean over the root of the truth's total variance", "1", NULL},
+    {"covariance_error", "Frobenius norm of the covariance's error over that of the truth's", "1", NULL},
+    {"sliced_w1", "sliced Wasserstein-1 distance of the exact mixture to the truth", "1", NULL},
+    {"effective_atoms", "mean of exp(entropy of w) under p(x_t | y): below 2 the problem is memorised", "1", NULL},
+};
+
+static const part_variable reference_overall[] = {
+    {"mode_weight_tv", "total variation of the mode weights at t = 0", "1", NULL},
+    {"ess", "effective number of training samples under the posterior weights", "1", "Kong 1992"},
+    {"khat", "Pareto shape of the posterior weights; shown, never a verdict", "1", "Vehtari et al. 2024"},
+    {"log_evidence_error", "log evidence of the training set minus the truth's", "nat", NULL},
+};
+
+static fsl_status add_times_and_zero(fsl_sheet *sheet) {
+  const fsl_spec *const spec = sheet->results->spec;
+  double *times;
+  FSL_GET(sheet->results->h.ctx, times, spec->n_times + 1);
+  memcpy(times, spec->times, spec->n_times * sizeof *times);
+  return fsl_sheet_add_reals(sheet, FSL_AXIS_T, spec->n_times + 1, times);
+}
+
+static fsl_status fill_reference(fsl_sheet *sheet) {
+  static const fsl_axis sized[] = {SIZED_AXES}, with_t[] = {SIZED_AXES, FSL_AXIS_T};
+  FSL_TRY(fsl_sheet_add_axes(sheet, 6, sized));
+  FSL_TRY(add_times_and_zero(sheet));
+  for (size_t i = 0; i < sizeof reference_at / sizeof *reference_at; i++)
+    FSL_TRY(write_variable(sheet, &reference_at[i], FSL_JOB_REFERENCE, reference_at[i].name, 7, with_t));
+  for (size_t i = 0; i < sizeof reference_overall / sizeof *reference_overall; i++)
+    FSL_TRY(write_variable(sheet, &reference_overall[i], FSL_JOB_REFERENCE, reference_overall[i].name, 6, sized));
+  return FSL_OK;
+}
+
+fsl_status fsl_write_reference(fsl_results *results) {
+  fsl_sheet sheet;
+  FSL_TRY(fsl_sheet_open(results, "reference", &sheet));
+  const fsl_status status = fill_reference(&sheet);
+  fsl_sheet_close(&sheet);
+  return status;
+}
+
+/* ---- /truth: p(x0 | y) at t = 0
+ * --------------------------------------------------------------------------------------- */
+
+static fsl_status write_methods(fsl_sheet *sheet) {
+  const fsl_results *const r = sheet->results;
+  const fsl_spec *const spec = r->spec;
+  const fsl_h5_about about = {.name = "method", .long_name = "how the truth was found"};
+  const hid_t scale[4] = {sheet->scale[FSL_AXIS_PRIOR], sheet->scale[FSL_AXIS_FORWARD_MODEL],
+                          sheet->scale[FSL_AXIS_NOISE_LEVEL], sheet->scale[FSL_AXIS_OBSERVATION]};
+  const char **text;
+  size_t n = 0;
+  FSL_GET(r->h.ctx, text, spec->n_priors * spec->n_forward_models * spec->n_noise_levels * spec->n_observations);
+  for (int p = 0; p < (int)spec->n_priors; p++)
+    for (int f = 0; f < (int)spec->n_forward_models; f++)
+      for (int l = 0; l < (int)spec->n_noise_levels; l++)
+        for (int o = 0; o < (int)spec->n_observations; o++) {
+          const fsl_record *const record = fsl_results_record(r, FSL_JOB_TRUTH, (fsl_point){p, f, l, -1, -1, -1, o});
+          const fsl_field *const field = record == NULL ? NULL : fsl_record_field(record, "method");
+          text[n++] = field == NULL ? "" : fsl_truth_method_name((fsl_truth_method)(int)field->data[0]);
+        }
+  return fsl_h5_texts(&sheet->results->h, sheet->group, &about, 4, scale, text);
+}
+
+static fsl_status fill_truth(fsl_sheet *sheet) {
+  static const fsl_axis axes[] = {PROBLEM_AXES, FSL_AXIS_COMPONENT, FSL_AXIS_COMPONENT2};
+  static const part_variable mean = {"mean", "mean of p(x_0 | y)", "1", NULL},
+                             covariance = {"covariance", "covariance of p(x_0 | y)", "1", NULL},
+                             evidence = {"log_evidence", "log p(y)", "nat", NULL},
+                             error = {"stated_error", "relative error the method states", "1", NULL},
+                             ess = {"ess", "effective draws of a sampled truth", "1", "Kong 1992"};
+  FSL_TRY(fsl_sheet_add_axes(sheet, 6, axes));
+  FSL_TRY(write_variable(sheet, &mean, FSL_JOB_TRUTH, "mean", 5, axes));
+  FSL_TRY(write_variable(sheet, &covariance, FSL_JOB_TRUTH, "covariance", 6, axes));
+  FSL_TRY(write_variable(sheet, &evidence, FSL_JOB_TRUTH, "log_evidence", 4, axes));
+  FSL_TRY(write_methods(sheet));
+  FSL_TRY(write_variable(sheet, &error, FSL_JOB_TRUTH, "stated_error", 4, axes));
+  return write_variable(sheet, &ess, FSL_JOB_TRUTH, "ess", 4, axes);
+}
+
+fsl_status fsl_write_truth(fsl_results *results) {
+  fsl_sheet sheet;
+  FSL_TRY(fsl_sheet_open(results, "truth", &sheet));
+  const fsl_status status = fill_truth(&sheet);
+  fsl_sheet_close(&sheet);
+  return status;
+}
+
+/* ---- /budget: the error's links
+ * ------------------------------------------------------------------------------------------ */
+
+enum { PART_FINITE_SAMPLE, PART_APPROXIMATION, PART_INTEGRATOR, PART_FLOOR, PART_TOTAL, N_PARTS };
+static const char *const part_names[N_PARTS] = {"finite_sample", "approximation", "integrator", "floor", "total"};
+
+/* The fields of a budget record in the order of the parts; the floor is the truth's. */
+static const char *const w1_fields[N_PARTS] = {"sliced_w1_finite_sample", "sliced_w1_approximation",
+                                               "sliced_w1_integrator", NULL, "sliced_w1_total"};
+static const char *const mean_fields[N_PARTS] = {"mean_finite_sample", "mean_approximation", "mean_integrator", NULL,
+                                                 "mean_total"};
+static const char *const mode_fields[N_PARTS] = {"mode_weight_finite_sample", "mode_weight_approximation",
+                                                 "mode_weight_integrator", NULL, "mode_weight_total"};
+
+/* One part's field (T) or (T, n) into a cell (t, part) or (t, part, n). */
+static void place_part(const fsl_field *field, size_t part, size_t n, double *cell) {
+  const size_t width = field == NULL ? 0 : field->rank == 1 ? 1 : field->shape[1];
+  for (size_t t = 0; field != NULL && t < field->shape[0]; t++)
+    for (size_t i = 0; i < width && i < n; i++) cell[(t * N_PARTS + part) * n + i] = field->data[t * width + i];
+}
+
+static fsl_status fill_parts(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
+  const char *const *const fields = column->self;
+  const fsl_record *const budget = fsl_results_record(sheet->results, FSL_JOB_BUDGET, point);
+  const fsl_record *const truth = fsl_results_record(sheet->results, FSL_JOB_TRUTH, point);
+  const size_t n = column->n_axes == 9 ? 1 : sheet->size[column->axis[9]];
+  for (size_t part = 0; part < N_PARTS && budget != NULL; part++)
+    if (fields[part] != NULL) place_part(fsl_record_field(budget, fields[part]), part, n, cell);
+  if (budget != NULL && truth != NULL && n == 1 && column->n_axes == 9)
+    place_part(fsl_record_field(truth, "sliced_w1_floor"), PART_FLOOR, 1, cell);
+  return FSL_OK;
+}
+
+static size_t fewer(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+static fsl_status write_links(fsl_sheet *sheet, const char *name, const char *title, const char *const *fields,
+                              size_t n_axes, fsl_axis last) {
+  fsl_column column = {
+      .about = {name, title, "1", NULL},
+      .n_axes = n_axes,
+      .axis = {FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL, FSL_AXIS_APPROXIMATION, FSL_AXIS_N_TRAIN,
+               FSL_AXIS_REPLICATE, FSL_AXIS_OBSERVATION, FSL_AXIS_T, FSL_AXIS_PART, last},
+      .self = fields,
+      .fill = fill_parts,
+  };
+  return fsl_sheet_write(sheet, &column);
+}
+
+static fsl_status fill_budget(fsl_sheet *sheet) {
+  static const fsl_axis axes[] = {FSL_AXIS_PRIOR,         FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL,
+                                  FSL_AXIS_APPROXIMATION, FSL_AXIS_N_TRAIN,       FSL_AXIS_T,
+                                  FSL_AXIS_COMPONENT,     FSL_AXIS_MODE};
+  const fsl_spec *const spec = sheet->results->spec;
+  FSL_TRY(fsl_sheet_add_axes(sheet, sizeof axes / sizeof *axes, axes));
+  FSL_TRY(fsl_sheet_add_numbers(sheet, FSL_AXIS_REPLICATE, fewer(spec->budget_replicates, spec->replicates)));
+  FSL_TRY(fsl_sheet_add_numbers(sheet, FSL_AXIS_OBSERVATION, fewer(spec->budget_observations, spec->n_observations)));
+  FSL_TRY(fsl_sheet_add_texts(sheet, FSL_AXIS_PART, N_PARTS, part_names));
+  FSL_TRY(write_links(sheet, "sliced_w1", "sliced Wasserstein-1 distance of each link", w1_fields, 9, FSL_AXIS_MODE));
+  FSL_TRY(write_links(sheet, "mean", "difference of means along each link; they telescope to the total", mean_fields,
+                      10, FSL_AXIS_COMPONENT));
+  return write_links(sheet, "mode_weight", "difference of mode weights along each link; they telescope to the total",
+                     mode_fields, 10, FSL_AXIS_MODE);
+}
+
+fsl_status fsl_write_budget(fsl_results *results) {
+  fsl_sheet sheet;
+  if (!results->spec->budget) return FSL_OK;
+  FSL_TRY(fsl_sheet_open(results, "budget", &sheet));
+  const fsl_status status = fill_budget(&sheet);
+  fsl_sheet_close(&sheet);
+  return status;
+}

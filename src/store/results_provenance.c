@@ -1,0 +1,107 @@
+/* store/results_provenance.c: /provenance: which spec, program, libraries and machine made the file, and when. */
+#include "store/table.h"
+
+#include "base/text.h"
+
+#include <gsl/gsl_version.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef FSL_VERSION
+#define FSL_VERSION "unknown"
+#endif
+#ifndef FSL_GIT_COMMIT
+#define FSL_GIT_COMMIT "unknown"
+#endif
+#ifndef FSL_CFLAGS
+#define FSL_CFLAGS "unknown"
+#endif
+
+/* OpenBLAS's own header clashes with the reference one that LAPACKE brings. */
+extern char *openblas_get_config(void);
+extern char *openblas_get_corename(void);
+
+static const char *instruction_set(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f")) return "x86-64 avx512f";
+  if (__builtin_cpu_supports("avx2")) return "x86-64 avx2";
+  return "x86-64";
+#elif defined(__aarch64__)
+  return "aarch64";
+#else
+  return "portable";
+#endif
+}
+
+/* The distinct hosts of the records. */
+static const char *list_hosts(const fsl_results *r) {
+  enum { MOST = 64 };
+  const char *host[MOST];
+  size_t n = 0;
+  fsl_text text;
+  fsl_text_start(&text, r->h.ctx->arena);
+  for (size_t i = 0; i < r->grid->n_jobs; i++) {
+    if (r->records[i] == NULL || n == MOST) continue;
+    size_t j = 0;
+    while (j < n && strcmp(host[j], r->records[i]->host) != 0) j++;
+    if (j < n) continue;
+    host[n++] = r->records[i]->host;
+    fsl_text_add(&text, "%s%s", n == 1 ? "" : " ", r->records[i]->host);
+  }
+  return text.data;
+}
+
+typedef struct line {
+  const char *name, *value;
+} line;
+
+static fsl_status write_lines(fsl_h5 *h, hid_t group, size_t n, const line *lines) {
+  for (size_t i = 0; i < n; i++) FSL_TRY(fsl_h5_attribute_text(h, group, lines[i].name, lines[i].value));
+  return FSL_OK;
+}
+
+static fsl_status write_slurm(fsl_h5 *h, hid_t group) {
+  static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID",
+                                      "SLURM_CLUSTER_NAME"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    FSL_TRY(fsl_h5_attribute_text(h, group, names[i], getenv(names[i])));
+  return FSL_OK;
+}
+
+static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p) {
+  char hash[33], hdf5[32];
+  unsigned major, minor, release;
+  fsl_hash_print(r->spec->hash, hash);
+  H5get_libversion(&major, &minor, &release);
+  snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
+  const line lines[] = {
+      {"spec", r->spec->text},
+      {"spec_hash", hash},
+      {"fslens_version", FSL_VERSION},
+      {"git_commit", FSL_GIT_COMMIT},
+      {"compiler", __VERSION__},
+      {"flags", FSL_CFLAGS},
+      {"hdf5_version", hdf5},
+      {"gsl_version", gsl_version},
+      {"openblas", openblas_get_config()},
+      {"cpu_instruction_set", instruction_set()},
+      {"cpu_openblas_core", openblas_get_corename()},
+      {"hosts", list_hosts(r)},
+      {"started", p->started},
+      {"ended", p->ended},
+      {"command", p->command},
+  };
+  FSL_TRY(write_lines(&r->h, group, sizeof lines / sizeof *lines, lines));
+  FSL_TRY(write_slurm(&r->h, group));
+  return fsl_h5_attribute_integer(&r->h, group, "ranks", p->ranks);
+}
+
+fsl_status fsl_write_provenance(fsl_results *results, const fsl_provenance *provenance) {
+  hid_t group;
+  FSL_TRY(fsl_h5_group(&results->h, "provenance", &group));
+  const fsl_status status = write_all(results, group, provenance);
+  H5Gclose(group);
+  return status;
+}

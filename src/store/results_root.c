@@ -1,0 +1,188 @@
+/* store/results_root.c: the metrics of every run, their floors, and what a cell is. */
+#include "store/table.h"
+
+#include "base/text.h"
+
+#include <math.h>
+
+static const fsl_axis all_axes[] = {
+    FSL_AXIS_PRIOR,     FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL, FSL_AXIS_APPROXIMATION, FSL_AXIS_N_TRAIN,
+    FSL_AXIS_REPLICATE, FSL_AXIS_OBSERVATION,   FSL_AXIS_T,           FSL_AXIS_MODE};
+enum { N_ALL_AXES = sizeof all_axes / sizeof *all_axes };
+
+#define CELL_AXES                                                                                                      \
+  FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL, FSL_AXIS_APPROXIMATION, FSL_AXIS_N_TRAIN,              \
+      FSL_AXIS_REPLICATE, FSL_AXIS_OBSERVATION
+#define PROBLEM_AXES FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL, FSL_AXIS_OBSERVATION
+
+/* ---- metrics and floors -------------------------------------------------------------------------------------------
+ */
+
+static fsl_status write_metric(fsl_sheet *sheet, const fsl_metric_info *info) {
+  const fsl_field_of of = {FSL_JOB_RUN, info->head.name};
+  const fsl_column column = {
+      .about = {info->head.name, info->long_name, info->units, info->head.source},
+      .n_axes = 8,
+      .axis = {CELL_AXES, FSL_AXIS_T},
+      .self = &of,
+      .fill = fsl_fill_field,
+  };
+  return fsl_sheet_write(sheet, &column);
+}
+
+static fsl_status write_floor(fsl_sheet *sheet, const fsl_metric_info *info, const char *suffix, const char *what) {
+  fsl_arena *const arena = sheet->results->h.ctx->arena;
+  const char *const name = fsl_text_format(arena, "%s%s", info->head.name, suffix);
+  const char *const title = fsl_text_format(arena, "%s: %s", info->long_name, what);
+  if (name == NULL || title == NULL) return fsl_fail(sheet->results->h.ctx, FSL_ENOMEM, "out of memory for a name");
+  const fsl_field_of of = {FSL_JOB_TRUTH, name};
+  const fsl_column column = {
+      .about = {name, title, info->units, NULL},
+      .n_axes = 5,
+      .axis = {PROBLEM_AXES, FSL_AXIS_T},
+      .self = &of,
+      .fill = fsl_fill_field,
+  };
+  return fsl_sheet_write(sheet, &column);
+}
+
+static fsl_status write_metrics(fsl_sheet *sheet) {
+  for (size_t i = 0; i < FSL_N_METRICS; i++) {
+    const fsl_metric_info *const info = &fsl_metrics[i];
+    FSL_TRY(write_metric(sheet, info));
+    if (!info->has_floor) continue;
+    FSL_TRY(write_floor(sheet, info, "_floor", "mean over sets of exact samples"));
+    FSL_TRY(write_floor(sheet, info, "_floor_hi", "exceeded by one set of exact samples in twenty"));
+    if (info->has_floor_lo)
+      FSL_TRY(write_floor(sheet, info, "_floor_lo", "undercut by one set of exact samples in twenty"));
+  }
+  return FSL_OK;
+}
+
+/* ---- what a cell is
+ * --------------------------------------------------------------------------------------------------- */
+
+static fsl_cell_status status_of(const fsl_results *r, size_t cell) {
+  const int64_t job = r->grid->job_of_cell[cell];
+  const fsl_record *const record = job < 0 ? NULL : r->records[job];
+  if (record == NULL) return (fsl_cell_status)r->grid->cell_status[cell];
+  if (record->status == FSL_RECORD_DONE) return FSL_CELL_DONE;
+  return record->status == FSL_RECORD_TIMED_OUT ? FSL_CELL_TIMED_OUT : FSL_CELL_FAILED;
+}
+
+static fsl_status fill_status(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
+  (void)column;
+  *cell = status_of(sheet->results, fsl_grid_cell(sheet->results->spec, point));
+  return FSL_OK;
+}
+
+static fsl_status fill_job(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
+  (void)column;
+  *cell = (double)sheet->results->grid->job_of_cell[fsl_grid_cell(sheet->results->spec, point)];
+  return FSL_OK;
+}
+
+static fsl_status add_flags(fsl_sheet *sheet) {
+  static const int8_t values[] = {0, 1, 2, 3, 4, 5};
+  fsl_h5 *const h = &sheet->results->h;
+  const hid_t status = H5Dopen(sheet->group, "status", H5P_DEFAULT);
+  if (status < 0) return fsl_fail(h->ctx, FSL_EIO, "%s: 'status' cannot be opened again", h->path);
+  fsl_status done = fsl_h5_attribute_bytes(h, status, "flag_values", sizeof values, values);
+  if (done == FSL_OK)
+    done = fsl_h5_attribute_text(h, status, "flag_meanings", "not_run done failed not_applicable excluded timed_out");
+  H5Dclose(status);
+  return done;
+}
+
+static fsl_status write_cells(fsl_sheet *sheet) {
+  const fsl_column status = {.about = {"status", "what became of the cell", NULL, NULL},
+                             .n_axes = 7,
+                             .axis = {CELL_AXES},
+                             .type = H5T_NATIVE_INT8,
+                             .fill = fill_status};
+  const fsl_column job = {.about = {"job_index", "row in /jobs, -1 for none", NULL, NULL},
+                          .n_axes = 7,
+                          .axis = {CELL_AXES},
+                          .type = H5T_NATIVE_INT64,
+                          .fill = fill_job};
+  FSL_TRY(fsl_sheet_write(sheet, &status));
+  FSL_TRY(add_flags(sheet));
+  return fsl_sheet_write(sheet, &job);
+}
+
+/* ---- modes, measurements, samples
+ * --------------------------------------------------------------------------------------- */
+
+static fsl_status write_field(fsl_sheet *sheet, const char *name, const char *title, fsl_job_type type, size_t n_axes,
+                              const fsl_axis *axes) {
+  const fsl_field_of of = {type, name};
+  fsl_column column = {.about = {name, title, "1", NULL}, .n_axes = n_axes, .self = &of, .fill = fsl_fill_field};
+  for (size_t i = 0; i < n_axes; i++) column.axis[i] = axes[i];
+  return fsl_sheet_write(sheet, &column);
+}
+
+static fsl_status write_problems(fsl_sheet *sheet) {
+  static const fsl_axis modes[] = {CELL_AXES, FSL_AXIS_T, FSL_AXIS_MODE};
+  static const fsl_axis true_modes[] = {PROBLEM_AXES, FSL_AXIS_T, FSL_AXIS_MODE};
+  static const fsl_axis vectors[] = {PROBLEM_AXES, FSL_AXIS_COMPONENT};
+  FSL_TRY(write_field(sheet, "mode_weight", "mass of the samples in each mode of the prior", FSL_JOB_RUN, 9, modes));
+  FSL_TRY(write_field(sheet, "true_mode_weight", "mass of p(x_t | y) in each mode of the prior", FSL_JOB_TRUTH, 6,
+                      true_modes));
+  FSL_TRY(write_field(sheet, "y", "the measurement", FSL_JOB_TRUTH, 5, vectors));
+  return write_field(sheet, "x_true", "what was measured; NaN for a fixed y", FSL_JOB_TRUTH, 5, vectors);
+}
+
+/* `final` keeps one time, so its cells have no t: the field's first axis has length 1. */
+static fsl_status fill_final(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
+  const fsl_record *const record = fsl_results_record(sheet->results, FSL_JOB_RUN, point);
+  const fsl_field *const field = record == NULL ? NULL : fsl_record_field(record, "samples");
+  if (field == NULL) return FSL_OK;
+  const fsl_field inner = {
+      .name = "samples", .rank = 2, .shape = {field->shape[1], field->shape[2]}, .data = field->data};
+  const fsl_record one = {.n_fields = 1, .fields = &inner};
+  fsl_copy_field(sheet, column, &one, "samples", cell);
+  return FSL_OK;
+}
+
+static fsl_status write_samples(fsl_sheet *sheet) {
+  static const fsl_axis with_t[] = {CELL_AXES, FSL_AXIS_T, FSL_AXIS_PARTICLE, FSL_AXIS_COMPONENT};
+  static const fsl_axis particle = FSL_AXIS_PARTICLE;
+  const fsl_samples_kept kept = sheet->results->spec->samples;
+  if (kept == FSL_SAMPLES_NONE) return FSL_OK;
+  FSL_TRY(fsl_sheet_add_axes(sheet, 1, &particle));
+  if (kept == FSL_SAMPLES_ALL)
+    return write_field(sheet, "samples", "the sampler's states at each t", FSL_JOB_RUN, 10, with_t);
+  const fsl_column column = {.about = {"samples", "the sampler's states at the smallest t", "1", NULL},
+                             .n_axes = 9,
+                             .axis = {CELL_AXES, FSL_AXIS_PARTICLE, FSL_AXIS_COMPONENT},
+                             .fill = fill_final};
+  return fsl_sheet_write(sheet, &column);
+}
+
+/* States and measurements share the axis. */
+static fsl_status add_components(fsl_sheet *sheet) {
+  const size_t d = sheet->results->most_components, m = sheet->results->most_measurements;
+  return fsl_sheet_add_numbers(sheet, FSL_AXIS_COMPONENT, d > m ? d : m);
+}
+
+static fsl_status write_all(fsl_sheet *sheet) {
+  fsl_h5 *const h = &sheet->results->h;
+  FSL_TRY(fsl_h5_attribute_text(h, sheet->group, "title",
+                                "fslens: diffusion posterior samplers against the exact posterior"));
+  FSL_TRY(fsl_h5_attribute_text(h, sheet->group, "campaign", sheet->results->spec->name));
+  FSL_TRY(fsl_h5_attribute_integer(h, sheet->group, "seed", (int64_t)sheet->results->spec->seed));
+  FSL_TRY(fsl_sheet_add_axes(sheet, N_ALL_AXES, all_axes));
+  FSL_TRY(add_components(sheet));
+  FSL_TRY(write_metrics(sheet));
+  FSL_TRY(write_cells(sheet));
+  FSL_TRY(write_problems(sheet));
+  return write_samples(sheet);
+}
+
+fsl_status fsl_write_root(fsl_results *results) {
+  fsl_sheet sheet;
+  FSL_TRY(fsl_sheet_open(results, "/", &sheet));
+  const fsl_status status = write_all(&sheet);
+  fsl_sheet_close(&sheet);
+  return status;
+}

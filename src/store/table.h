@@ -1,0 +1,91 @@
+/* store/table.h: variables over the axes of a campaign, filled cell by cell from records and written slab by slab. */
+#ifndef FSL_STORE_TABLE_H
+#define FSL_STORE_TABLE_H
+
+#include "store/h5.h"
+#include "store/results.h"
+
+typedef enum fsl_axis {
+  FSL_AXIS_PRIOR,
+  FSL_AXIS_FORWARD_MODEL,
+  FSL_AXIS_NOISE_LEVEL,
+  FSL_AXIS_APPROXIMATION,
+  FSL_AXIS_N_TRAIN,
+  FSL_AXIS_REPLICATE,
+  FSL_AXIS_OBSERVATION, /* a point's axes; the rest lie inside a cell */
+  FSL_AXIS_T,
+  FSL_AXIS_MODE,
+  FSL_AXIS_COMPONENT,
+  FSL_AXIS_COMPONENT2,
+  FSL_AXIS_PARTICLE,
+  FSL_AXIS_PART,
+  FSL_AXIS_METRIC,
+  FSL_N_AXES
+} fsl_axis;
+
+/* What every part of the file is made from. */
+typedef struct fsl_results {
+  fsl_h5 h;
+  const fsl_spec *spec;
+  const fsl_grid *grid;
+  const fsl_record *const *records;
+  size_t most_modes, most_components, most_measurements; /* over the priors and models */
+} fsl_results;
+
+/* A group with its own copies of the coordinates. */
+typedef struct fsl_sheet {
+  fsl_results *results;
+  hid_t group;
+  hid_t scale[FSL_N_AXES]; /* -1: the group has no such axis */
+  size_t size[FSL_N_AXES];
+} fsl_sheet;
+
+FSL_CHECKED fsl_status fsl_sheet_open(fsl_results *results, const char *name, fsl_sheet *out); /* "/": the root */
+void fsl_sheet_close(fsl_sheet *sheet);
+/* The coordinates of the point's axes that are listed. Approximation: the spec's. */
+FSL_CHECKED fsl_status fsl_sheet_add_axes(fsl_sheet *sheet, size_t n, const fsl_axis *axes);
+FSL_CHECKED fsl_status fsl_sheet_add_numbers(fsl_sheet *sheet, fsl_axis axis, size_t n);
+FSL_CHECKED fsl_status fsl_sheet_add_reals(fsl_sheet *sheet, fsl_axis axis, size_t n, const double *values);
+FSL_CHECKED fsl_status fsl_sheet_add_texts(fsl_sheet *sheet, fsl_axis axis, size_t n, const char *const *values);
+
+typedef struct fsl_column fsl_column;
+struct fsl_column {
+  fsl_h5_about about;
+  size_t n_axes;
+  fsl_axis axis[FSL_H5_MAX_RANK]; /* the point's axes first */
+  hid_t type;                     /* 0: float64 */
+  const void *self;               /* for fill */
+  /* Fills the values of one cell (the axes behind the point's, row-major), which are NaN before. Axes a column does not
+   * have are -1 in `point`. */
+  fsl_status (*fill)(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell);
+};
+
+FSL_CHECKED fsl_status fsl_sheet_write(const fsl_sheet *sheet, const fsl_column *column);
+
+/* ---- filling from records -------------------------------------------------------------------------------------------
+ */
+
+/* The record of the job of this type at the point, NULL when there is none that is done. */
+const fsl_record *fsl_results_record(const fsl_results *results, fsl_job_type type, fsl_point point);
+/* Copies a field into a cell of the shape of the column's inner axes: shorter axes are padded with NaN. */
+void fsl_copy_field(const fsl_sheet *sheet, const fsl_column *column, const fsl_record *record, const char *name,
+                    double *cell);
+/* A fill for columns whose self is a fsl_field_of. */
+typedef struct fsl_field_of {
+  fsl_job_type type;
+  const char *field;
+} fsl_field_of;
+FSL_CHECKED fsl_status fsl_fill_field(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell);
+
+/* ---- the parts of the file, in order
+ * ------------------------------------------------------------------------------------ */
+
+FSL_CHECKED fsl_status fsl_write_root(fsl_results *results);
+FSL_CHECKED fsl_status fsl_write_reference(fsl_results *results);
+FSL_CHECKED fsl_status fsl_write_truth(fsl_results *results);
+FSL_CHECKED fsl_status fsl_write_convergence(fsl_results *results);
+FSL_CHECKED fsl_status fsl_write_budget(fsl_results *results);
+FSL_CHECKED fsl_status fsl_write_jobs(fsl_results *results);
+FSL_CHECKED fsl_status fsl_write_provenance(fsl_results *results, const fsl_provenance *provenance);
+
+#endif
