@@ -111,7 +111,7 @@ static size_t row_major(const npy_header *h, size_t i) {
 /* Whether the file holds as many values as its header says: nothing is allocated for a header that lies. */
 static bool is_long_enough(FILE *file, const npy_header *h) {
   const off_t here = ftello(file);
-  if (here < 0 || fseeko(file, 0, SEEK_END) != 0) return false;
+  if (h->width <= 0 || here < 0 || fseeko(file, 0, SEEK_END) != 0) return false;
   const off_t end = ftello(file);
   size_t values = end < here ? 0 : (size_t)(end - here) / (size_t)h->width;
   for (size_t i = 0; i < h->rank; i++) {
@@ -122,7 +122,7 @@ static bool is_long_enough(FILE *file, const npy_header *h) {
 }
 
 static fsl_status read_values(fsl_ctx *ctx, const char *path, FILE *file, fsl_array *out) {
-  npy_header h = {.width = 1};
+  npy_header h = {0};
   double *data;
   uint8_t stored[8];
   FSL_TRY(read_header(ctx, path, file, &h));

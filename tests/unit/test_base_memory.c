@@ -170,6 +170,18 @@ static fsl_hash hash_of_real(void **state, double value) {
   return fsl_hash_value(hasher);
 }
 
+/* A number whose bits look like the frame in front of the next value is told apart by the length. */
+static void values_cannot_pass_for_frames(void **state) {
+  for (uint64_t tag = 0; tag < 16; tag++) {
+    double three[3] = {1, 0, 2};
+    memcpy(&three[1], &tag, sizeof tag);
+    fsl_hasher *const a = fsl_hasher_create(*state), *const b = fsl_hasher_create(*state);
+    fsl_hash_reals(a, three, 1), fsl_hash_reals(a, three + 2, 1);
+    fsl_hash_reals(b, three, 3);
+    assert_true(fsl_hash_compare(fsl_hash_value(a), fsl_hash_value(b)) != 0);
+  }
+}
+
 static void equal_numbers_have_equal_hashes(void **state) {
   assert_int_equal(fsl_hash_compare(hash_of_real(state, 0.0), hash_of_real(state, -0.0)), 0);
   assert_int_equal(fsl_hash_compare(hash_of_real(state, NAN), hash_of_real(state, -NAN)), 0);
@@ -196,6 +208,7 @@ int main(void) {
       cmocka_unit_test(the_log_drops_what_is_louder_than_its_level),
       cmocka_unit_test(every_status_has_a_name_of_its_own),
       cmocka_unit_test(values_do_not_collide_by_concatenation),
+      cmocka_unit_test(values_cannot_pass_for_frames),
       cmocka_unit_test(equal_numbers_have_equal_hashes),
       cmocka_unit_test(hashes_have_an_order_and_a_text),
   };

@@ -153,6 +153,12 @@ static void the_window_starts_at_thirty_chi2_and_ends_at_the_largest_n(void **st
   const fsl_rate rate = rate_of(*state, &input);
   close_to(rate.rate, -0.5, 1e-12);
   assert_true(rate.points == 3 && rate.left_out == 3);
+  input.largest_n = INFINITY;
+  chi2 = 2.1; /* N >= 63 */
+  assert_true(rate_of(*state, &input).points == 6);
+  chi2 = 2.15; /* N >= 64.5 */
+  assert_true(rate_of(*state, &input).points == 5);
+  input.largest_n = 65535;
   chi2 = 34.2; /* N >= 1026: two sizes are too few */
   const fsl_rate none = rate_of(*state, &input);
   assert_true(isnan(none.rate) && none.points == 0 && none.left_out == SIZES);
@@ -235,26 +241,51 @@ static double first_mean(const void *self, const double *mean) {
 
 /* The bootstrap distribution of a mean of R values has standard error s/sqrt(R), s^2 with 1/R; widened it is the usual
  * unbiased one, and for symmetric data BCa has nothing to correct. */
-static void an_interval_of_a_mean_is_the_textbook_one(void **state) {
-  double value[40], variance = 0;
-  for (size_t i = 0; i < 40; i++) {
-    value[i] = (double)i - 19.5;
-    variance += value[i] * value[i] / 39;
-  }
-  const size_t size = 40;
-  const fsl_bootstrap bootstrap = {.n_samples = 1,
-                                   .size = &size,
-                                   .values = value,
-                                   .stride = 40,
-                                   .statistic = first_mean,
-                                   .resamples = 20000,
-                                   .key = {{3, 4}}};
+static fsl_interval interval_of_mean(fsl_ctx *ctx, size_t n, const double *value) {
   fsl_interval interval;
-  assert_int_equal(fsl_bca_interval(*state, &bootstrap, 0.95, &interval), FSL_OK);
-  const double half = 1.959964 * sqrt(variance / 40);
+  const fsl_bootstrap bootstrap = {.n_samples = 1,
+                                   .size = &n,
+                                   .values = value,
+                                   .stride = n,
+                                   .statistic = first_mean,
+                                   .resamples = 100000,
+                                   .key = {{3, 4}}};
+  assert_int_equal(fsl_bca_interval(ctx, &bootstrap, 0.95, &interval), FSL_OK);
+  return interval;
+}
+
+static void an_interval_of_a_mean_is_the_textbook_one(void **state) {
+  double value[10], variance = 0;
+  for (size_t i = 0; i < 10; i++) {
+    value[i] = (double)i - 4.5;
+    variance += value[i] * value[i] / 9;
+  }
+  const fsl_interval interval = interval_of_mean(*state, 10, value);
+  const double half = 1.959964 * sqrt(variance / 10);
   close_to(interval.estimate, 0, 1e-12);
-  close_to(interval.high, half, 0.03 * half);
-  close_to(interval.low, -half, 0.03 * half);
+  close_to(interval.high, half, 0.025 * half);
+  close_to(interval.low, -half, 0.025 * half);
+}
+
+/* Hall (1988): the second-order correct end of an interval for a mean is that of z + (2 z^2 + 1) skewness/(6 sqrt n)
+ * standard errors; without acceleration and bias correction it is z + (z^2 - 1) skewness/(6 sqrt n). */
+static void an_interval_of_a_skewed_mean_is_second_order_correct(void **state) {
+  enum { MANY = 200 };
+  double value[MANY], mean = 0, variance = 0, third = 0;
+  for (size_t i = 0; i < MANY; i++) {
+    value[i] = -log(1 - ((double)i + 0.5) / MANY);
+    mean += value[i] / MANY;
+  }
+  for (size_t i = 0; i < MANY; i++) {
+    variance += pow(value[i] - mean, 2) / MANY;
+    third += pow(value[i] - mean, 3) / MANY;
+  }
+  const fsl_interval interval = interval_of_mean(*state, MANY, value);
+  const double z = 1.959964, shift = (2 * z * z + 1) * third / pow(variance, 1.5) / (6 * sqrt(MANY));
+  const double error = sqrt(variance / (MANY - 1));
+  const double low = (interval.low - mean) / error, high = (interval.high - mean) / error;
+  close_to((low + high) / 2, shift, 0.02);
+  close_to((high - low) / 2, z, 0.05); /* the next order, 1/n, widens it */
 }
 
 /* |bias + noise| in three dimensions, noise of standard deviation N^s a component; observations averaged already. */
@@ -320,6 +351,7 @@ int main(void) {
       cmocka_unit_test(an_error_of_zero_or_four_replicates_or_a_wide_interval_give_no_rate),
       cmocka_unit_test(the_same_key_gives_the_same_interval),
       cmocka_unit_test(an_interval_of_a_mean_is_the_textbook_one),
+      cmocka_unit_test(an_interval_of_a_skewed_mean_is_second_order_correct),
       cmocka_unit_test(intervals_cover_the_true_rate_as_often_as_they_say),
       cmocka_unit_test(intervals_above_a_plateau_cover_too),
   };
