@@ -1,13 +1,13 @@
-/* truth/methods.h: the three ways to a truth, for truth.c alone. Each fills law, log_evidence, stated_error, ess and
- * chi2; what follows from the law is filled by truth.c unless `mean` is set already. */
+/* truth/methods.h: the three ways to a truth, for truth.c alone. */
 #ifndef FSL_TRUTH_METHODS_H
 #define FSL_TRUTH_METHODS_H
 
 #include "truth/truth.h"
 
+/* Fills law, log_evidence and chi2: the rest follows from the law. */
 FSL_CHECKED fsl_status fsl_truth_closed(fsl_ctx *ctx, const fsl_problem *problem, fsl_truth *out);
+/* Fill everything but the method. `known` and NaN where there is nothing to say are set already. */
 FSL_CHECKED fsl_status fsl_truth_quadrature(fsl_ctx *ctx, const fsl_problem *problem, fsl_truth *out);
-/* Fills every field. */
 FSL_CHECKED fsl_status fsl_truth_sampled(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, double min_ess,
                                          fsl_truth *out);
 

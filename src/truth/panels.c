@@ -15,7 +15,7 @@ static const double most_mass[3] = {1, 1.0 / 512, 1.0 / 1024};
 static const double resolved = 12;       /* noise standard deviations that a residual may change by inside a panel */
 static const double bound_margin = 0.25; /* of its range at the nodes, added on either side */
 static const double well_conditioned = 1e-6;
-static const size_t most_panels[3] = {0, 20000, 40000};
+static const size_t most_panels[3] = {0, 100000, 500000};
 static const size_t first_cuts[3] = {0, 16, 8}; /* panels along an axis at the start */
 
 /* ---- rules ---------------------------------------------------------------------------------------- */
@@ -286,13 +286,15 @@ static fsl_status refine(fsl_ctx *ctx, fsl_panels *p) {
   wanted *list;
   FSL_GET(ctx, list, p->capacity);
   for (size_t n = 1; n > 0 && p->n < p->capacity;) {
-    FSL_TRY(fsl_check_stop(ctx));
     find_total(p);
     n = 0;
     for (size_t i = 0; i < p->n; i++)
       if (wants_halving(p, &p->panel[i])) list[n++] = (wanted){p->panel[i].log_error, i};
     if (n > p->capacity - p->n) qsort(list, n, sizeof *list, by_error);
-    for (size_t i = 0; i < n && p->n < p->capacity; i++) halve(p, list[i].panel);
+    for (size_t i = 0; i < n && p->n < p->capacity; i++) {
+      if (i % 4096 == 0) FSL_TRY(fsl_check_stop(ctx));
+      halve(p, list[i].panel);
+    }
   }
   find_total(p);
   fsl_arena_release(ctx->arena, mark);
@@ -330,6 +332,14 @@ static void cover_frame(fsl_panels *p, uint32_t k, size_t cuts, double radius) {
     }
 }
 
+static int by_place(const void *a, const void *b) {
+  const fsl_panel *const x = a, *const y = b;
+  if (x->frame != y->frame) return x->frame < y->frame ? -1 : 1;
+  for (size_t j = 0; j < FSL_PANEL_AXES; j++)
+    if (x->low[j] != y->low[j]) return x->low[j] < y->low[j] ? -1 : 1;
+  return 0;
+}
+
 fsl_status fsl_panels_cover(fsl_ctx *ctx, fsl_panels *p, double radius) {
   const size_t d = p->problem->prior->d;
   size_t cuts = first_cuts[d]; /* fewer where many components share the room: (cuts + 1)^d panels each */
@@ -339,5 +349,7 @@ fsl_status fsl_panels_cover(fsl_ctx *ctx, fsl_panels *p, double radius) {
     if (k % 256 == 0) FSL_TRY(fsl_check_stop(ctx));
     cover_frame(p, (uint32_t)k, cuts, radius);
   }
-  return refine(ctx, p);
+  FSL_TRY(refine(ctx, p));
+  qsort(p->panel, p->n, sizeof *p->panel, by_place);
+  return FSL_OK;
 }

@@ -54,7 +54,7 @@ typedef struct fsl_panels {
 } fsl_panels;
 
 FSL_CHECKED fsl_status fsl_panels_create(fsl_ctx *ctx, const fsl_problem *problem, fsl_panels **out);
-/* Replaces all panels by a cover of |u_j| <= radius, refined as said above. */
+/* Replaces all panels by a cover of |u_j| <= radius, refined as said above; sorted by frame and place. */
 FSL_CHECKED fsl_status fsl_panels_cover(fsl_ctx *ctx, fsl_panels *panels, double radius);
 void fsl_panels_nodes(fsl_panels *panels, const fsl_panel *panel, const fsl_rule *rule, fsl_nodes *out);
 

@@ -1,13 +1,17 @@
 /* truth/quadrature.c: the posterior of a Gaussian mixture under any forward model in one or two dimensions. The nodes
  * of an adaptive Gauss-Legendre rule (panels.h) are its atoms. Every component has nodes of its own, so that the modes'
- * weights are sums over their components' nodes and not a matter of which mode a node is nearest to. */
+ * weights are sums over their components' nodes and not a matter of which mode a node is nearest to.
+ *
+ * Moments, evidence and mode weights are sums over all nodes. A law of more than 2^18 of them is thinned by systematic
+ * resampling (Carpenter, Clifford & Fearnhead 1999) in the order of components and places, which keeps the mass of any
+ * stretch of that order to 2^-18. */
 #include "truth/methods.h"
 #include "truth/panels.h"
 #include "truth/sum.h"
 
 #include <math.h>
 
-enum { MOST_COMPONENTS = 16384 };
+enum { MOST_COMPONENTS = 16384, MOST_ATOMS = 1 << 18 };
 static const double log_negligible = -41.446531673892822; /* log 1e-18: a node below this share of the largest goes */
 static const double first_radius = 10;                    /* standard deviations */
 static const double log_outside = -40;                    /* what the box may leave out, relative to the evidence */
@@ -98,42 +102,81 @@ static double difference(size_t d, const moments *a, const moments *b) {
 
 typedef struct atoms {
   size_t n;
-  double *x, *log_share;
+  double *x, *log_weight;
   uint32_t *mode;
-  fsl_sum_of square; /* of prior x likelihood^2 over the evidence squared */
+  bool thinned;
+  double seen; /* mass of all nodes before, in units of 1/MOST_ATOMS */
 } atoms;
 
-/* Appends what is not negligible; counts only while a->x is NULL. */
-static void take_nodes(fsl_panels *p, const fsl_panel *panel, double log_most, atoms *a) {
-  const size_t d = p->problem->prior->d;
-  const uint32_t mode = fsl_mixture_mode(&p->problem->prior->population, p->frame[panel->frame].component);
+typedef struct tally {
+  size_t n;            /* nodes that are not negligible */
+  fsl_sum_of square;   /* of prior x likelihood^2 over the evidence squared */
+  fsl_sum_of one;      /* of prior x likelihood over the evidence */
+  double *mode_weight; /* one a mode */
+} tally;
+
+static uint32_t mode_of_panel(const fsl_panels *p, const fsl_panel *panel) {
+  return fsl_mixture_mode(&p->problem->prior->population, p->frame[panel->frame].component);
+}
+
+static void count_panel(fsl_panels *p, const fsl_panel *panel, double log_least, tally *t) {
   fsl_nodes *const nodes = &p->work;
-  if (panel->log_most < log_most + log_negligible) return;
+  double mass = 0;
+  if (panel->log_most < log_least) return;
   fsl_panels_nodes(p, panel, &p->rule, nodes);
   for (size_t i = 0; i < nodes->n; i++) {
-    if (nodes->log_share[i] < log_most + log_negligible) continue;
-    if (a->x != NULL) {
-      for (size_t j = 0; j < d; j++) a->x[a->n * d + j] = nodes->x[i * d + j];
-      a->log_share[a->n] = nodes->log_share[i];
-      a->mode[a->n] = mode;
-      fsl_sum_add(&a->square, exp(nodes->log_share[i] + nodes->log_likelihood[i] - 2 * p->log_total));
+    if (nodes->log_share[i] < log_least) continue;
+    t->n++;
+    mass += exp(nodes->log_share[i] - p->log_total);
+    fsl_sum_add(&t->square, exp(nodes->log_share[i] + nodes->log_likelihood[i] - 2 * p->log_total));
+  }
+  fsl_sum_add(&t->one, mass);
+  t->mode_weight[mode_of_panel(p, panel)] += mass;
+}
+
+static void keep_node(atoms *a, size_t d, const double *x, double log_weight, uint32_t mode) {
+  for (size_t j = 0; j < d; j++) a->x[a->n * d + j] = x[j];
+  a->log_weight[a->n] = log_weight;
+  a->mode[a->n++] = mode;
+}
+
+static void keep_panel(fsl_panels *p, const fsl_panel *panel, double log_least, double mass, atoms *a) {
+  const size_t d = p->problem->prior->d;
+  const uint32_t mode = mode_of_panel(p, panel);
+  fsl_nodes *const nodes = &p->work;
+  if (panel->log_most < log_least) return;
+  fsl_panels_nodes(p, panel, &p->rule, nodes);
+  for (size_t i = 0; i < nodes->n; i++) {
+    if (nodes->log_share[i] < log_least) continue;
+    double log_weight = nodes->log_share[i];
+    if (a->thinned) { /* of the points 1/2, 3/2, ... those that fall on this node */
+      const double before = a->seen;
+      a->seen += exp(nodes->log_share[i] - p->log_total) * MOST_ATOMS / mass;
+      log_weight = log(ceil(a->seen - 0.5) - ceil(before - 0.5));
     }
-    a->n++;
+    if (log_weight > -INFINITY && a->n < MOST_ATOMS) keep_node(a, d, nodes->x + i * d, log_weight, mode);
   }
 }
 
 static fsl_status make_law(fsl_ctx *ctx, fsl_panels *p, fsl_truth *out) {
   const fsl_mixture *const prior = &p->problem->prior->population;
-  double log_most = -INFINITY;
-  atoms count = {0}, a = {0};
-  for (size_t i = 0; i < p->n; i++) log_most = fmax(log_most, p->panel[i].log_most);
-  for (size_t i = 0; i < p->n; i++) take_nodes(p, &p->panel[i], log_most, &count);
-  FSL_GET(ctx, a.x, count.n * prior->d);
-  FSL_GET(ctx, a.log_share, count.n);
-  FSL_GET(ctx, a.mode, count.n);
-  for (size_t i = 0; i < p->n; i++) take_nodes(p, &p->panel[i], log_most, &a);
-  out->chi2 = fsl_sum_total(a.square);
-  return fsl_mixture_of_atoms(ctx, a.n, prior->d, a.x, a.log_share, a.mode, prior->n_modes, &out->law);
+  double log_least = -INFINITY;
+  tally t = {0};
+  atoms a = {0};
+  FSL_GET(ctx, t.mode_weight, prior->n_modes);
+  for (size_t i = 0; i < p->n; i++) log_least = fmax(log_least, p->panel[i].log_most + log_negligible);
+  for (size_t i = 0; i < p->n; i++) count_panel(p, &p->panel[i], log_least, &t);
+  const double mass = fsl_sum_total(t.one);
+  for (size_t k = 0; k < prior->n_modes; k++) t.mode_weight[k] /= mass;
+  a.thinned = t.n > MOST_ATOMS;
+  const size_t room = a.thinned ? MOST_ATOMS : t.n;
+  FSL_GET(ctx, a.x, room * prior->d);
+  FSL_GET(ctx, a.log_weight, room);
+  FSL_GET(ctx, a.mode, room);
+  for (size_t i = 0; i < p->n; i++) keep_panel(p, &p->panel[i], log_least, mass, &a);
+  out->mode_weight = t.mode_weight;
+  out->chi2 = fsl_sum_total(t.square);
+  return fsl_mixture_of_atoms(ctx, a.n, prior->d, a.x, a.log_weight, a.mode, prior->n_modes, &out->law);
 }
 
 /* Mean and covariance come from all nodes, the negligible ones too. */

@@ -15,19 +15,18 @@ fsl_truth_method fsl_truth_choose(const fsl_prior *prior, const fsl_forward_mode
   return fsl_truth_quadrature_fits(&prior->population) ? FSL_TRUTH_QUADRATURE : FSL_TRUTH_SAMPLED;
 }
 
-/* Mode weights of the law, and its mean and covariance where the method did not find them itself. */
+/* Mean, covariance and mode weights of the law. */
 static fsl_status summarise(fsl_ctx *ctx, fsl_truth *truth) {
   const size_t d = truth->law.d;
   double *mean, *covariance, *mode_weight;
-  FSL_GET(ctx, mode_weight, truth->law.n_modes);
-  fsl_mixture_mode_weights(&truth->law, mode_weight);
-  truth->mode_weight = mode_weight;
-  if (truth->mean != NULL) return FSL_OK;
   FSL_GET(ctx, mean, d);
   FSL_GET(ctx, covariance, d * d);
+  FSL_GET(ctx, mode_weight, truth->law.n_modes);
   FSL_TRY(fsl_mixture_moments(ctx, &truth->law, mean, covariance));
+  fsl_mixture_mode_weights(&truth->law, mode_weight);
   truth->mean = mean;
   truth->covariance = covariance;
+  truth->mode_weight = mode_weight;
   return FSL_OK;
 }
 
@@ -55,8 +54,7 @@ fsl_status fsl_truth_find(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key,
     FSL_TRY(fsl_truth_closed(ctx, problem, out));
     return summarise(ctx, out);
   case FSL_TRUTH_QUADRATURE:
-    FSL_TRY(fsl_truth_quadrature(ctx, problem, out));
-    return summarise(ctx, out);
+    return fsl_truth_quadrature(ctx, problem, out);
   case FSL_TRUTH_SAMPLED:
     FSL_TRY(key_of_copy(ctx, key, copy, &own));
     return fsl_truth_sampled(ctx, problem, own, min_ess, out);

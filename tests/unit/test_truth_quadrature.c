@@ -255,6 +255,26 @@ static void closed_and_integrated_truths_agree(void **state) {
   for (size_t i = 0; i < 4; i++) assert_near(integrated.covariance[i], closed.covariance[i], 1e-8, "covariance");
 }
 
+/* A sharp ridge takes millions of nodes; the law has at most 2^18 of them and says the same. */
+static void a_thinned_law_keeps_moments_and_modes(void **state) {
+  (void)state;
+  setting s;
+  fsl_truth t;
+  double mean[2], covariance[4], mode_weight[2];
+  const double weight[] = {0.6, 0.4}, means[] = {1, 1, -1, -0.8}, variance[] = {0.3, 0.3, 0.25, 0.2}, y = 0.8;
+  make(&s, 2, 2, weight, means, variance, value_product, 1, &y, 0.005);
+  ok(fsl_truth_find(&ctx, &s.problem, (fsl_key){{1, 2}}, 0, 8192, &t));
+  assert_true(t.law.n <= 1 << 18 && t.stated_error < 1e-6);
+  ok(fsl_mixture_moments(&ctx, &t.law, mean, covariance));
+  fsl_mixture_mode_weights(&t.law, mode_weight);
+  assert_near(t.mode_weight[0] + t.mode_weight[1], 1, 1e-14, "sum of the mode weights");
+  for (size_t i = 0; i < 2; i++) {
+    assert_near(mean[i], t.mean[i], 1e-4, "mean of the law");
+    assert_near(mode_weight[i], t.mode_weight[i], 1e-5, "mode weight of the law");
+  }
+  for (size_t i = 0; i < 4; i++) assert_near(covariance[i], t.covariance[i], 1e-4, "covariance of the law");
+}
+
 /* Two atoms, by hand. */
 static void atoms_are_reweighted_under_any_model(void **state) {
   (void)state;
@@ -281,6 +301,7 @@ int main(void) {
       CASE(degenerate_components_are_integrated_where_they_live),
       CASE(kinks_in_two_dimensions_are_resolved),
       CASE(closed_and_integrated_truths_agree),
+      CASE(a_thinned_law_keeps_moments_and_modes),
       CASE(atoms_are_reweighted_under_any_model),
   };
   return cmocka_run_group_tests_name("truth, quadrature", tests, NULL, NULL);
