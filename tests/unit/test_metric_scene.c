@@ -207,6 +207,40 @@ static void samples_in_an_excluded_atom_are_prior_hallucinations(void **state) {
   stop(&w);
 }
 
+static void what_truth_itself_has_in_excluded_modes_is_no_hallucination(void **state) {
+  (void)state;
+  world w;
+  double log_weight[3], x[1000], value[FSL_N_METRICS];
+  const double y = -1.8, t = 0.117;
+  const fsl_mixture prior = tri(log_weight);
+  start(&w, &prior, &y, 0.3);
+  const double a = a_at(&w, t), leaked = cdf(-a / sqrt(v_at(&w, t))); /* past the midpoint, one away */
+  assert_true(leaked > 0.003 && leaked < 0.009);
+  fsl_scene *scene = scene_at(&w, t, EVERY);
+  for (int i = 0; i < 1000; i++) x[i] = a * tri_mean[i < 950 ? 0 : 1];
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, NULL));
+  assert_near(value[FSL_PRIOR_HALLUCINATION], 0.05 - leaked, 1e-4);
+  for (int i = 0; i < 1000; i++) x[i] = a * tri_mean[0];
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, NULL));
+  assert_true(value[FSL_PRIOR_HALLUCINATION] == 0);
+  stop(&w);
+}
+
+static void the_ellipsoid_ends_where_it_holds_two_thirds_of_the_noise(void **state) {
+  (void)state;
+  world w;
+  double log_weight[3], x[1000], value[FSL_N_METRICS];
+  const double y = -0.8, t = 0.05, std = 0.1;
+  const fsl_mixture prior = tri(log_weight);
+  start(&w, &prior, &y, std);
+  const double a = a_at(&w, t), edge = std * gsl_cdf_ugaussian_Pinv(0.84); /* m = 1: two-sided 68 % */
+  fsl_scene *scene = scene_at(&w, t, 1U << FSL_LIKELIHOOD_HALLUCINATION);
+  for (int i = 0; i < 1000; i++) x[i] = a * (y + (i < 400 ? 0.99 : 1.01) * (i % 2 ? edge : -edge));
+  must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, NULL));
+  assert_near(value[FSL_LIKELIHOOD_HALLUCINATION], 0.4, 1e-3);
+  stop(&w);
+}
+
 static void truth_that_visits_excluded_modes_leaves_no_prior_hallucination(void **state) {
   (void)state;
   world w;
@@ -324,10 +358,10 @@ static void the_distance_between_sets_is_a_mean_over_directions(void **state) {
   start(&w, &prior, y, 0.5);
   fsl_scene *scene = scene_at(&w, 0.1, 0);
   fsl_normals((fsl_key){{5, 5}}, 0, 0, 200, x);
-  for (int i = 0; i < 200; i++) x2[i] = x[i] + (i % 2 ? 0.3 : 0);
+  for (int i = 0; i < 200; i++) x2[i] = x[i] + (i % 2 ? 0.3 : 0.1);
   must(fsl_scene_sliced_w1_between(&w.ctx, scene, 100, x, 100, x2, &distance));
   double mean = 0;
-  for (int j = 0; j < 128; j++) mean += fabs(sin(M_PI * j / 128)) * 0.3 / 128;
+  for (int j = 0; j < 128; j++) mean += fabs(0.1 * cos(M_PI * j / 128) + 0.3 * sin(M_PI * j / 128)) / 128;
   assert_near(distance, mean, 1e-12);
   stop(&w);
 }
@@ -395,6 +429,8 @@ int main(void) {
       cmocka_unit_test(exact_samples_score_at_their_floor),
       cmocka_unit_test(samples_on_the_measurement_are_likelihood_hallucinations),
       cmocka_unit_test(samples_in_an_excluded_atom_are_prior_hallucinations),
+      cmocka_unit_test(what_truth_itself_has_in_excluded_modes_is_no_hallucination),
+      cmocka_unit_test(the_ellipsoid_ends_where_it_holds_two_thirds_of_the_noise),
       cmocka_unit_test(truth_that_visits_excluded_modes_leaves_no_prior_hallucination),
       cmocka_unit_test(within_mode_spread_sees_the_width_inside_the_main_mode_alone),
       cmocka_unit_test(a_shifted_and_stretched_normal_scores_its_closed_forms),
