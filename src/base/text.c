@@ -154,6 +154,10 @@ bool fsl_parse_integer(const char *text, int64_t *out) {
 }
 
 void fsl_print_real(double value, char text[32]) {
+  if (value == floor(value) && fabs(value) < 1e15) { /* 10, not 1e+01 */
+    snprintf(text, 32, "%.0f", value == 0 ? 0 : value);
+    return;
+  }
   for (int digits = 1; digits <= 17; digits++) {
     snprintf(text, 32, "%.*g", digits, value);
     if (strtod(text, NULL) == value) return;

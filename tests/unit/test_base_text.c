@@ -131,6 +131,12 @@ static void printed_reals_are_short_and_read_back_the_same(void **state) {
   assert_string_equal(text, "1e-05");
   fsl_print_real(64, text);
   assert_string_equal(text, "64");
+  fsl_print_real(10, text);
+  assert_string_equal(text, "10");
+  fsl_print_real(-65536, text);
+  assert_string_equal(text, "-65536");
+  fsl_print_real(1e20, text);
+  assert_string_equal(text, "1e+20");
   fsl_print_real(INFINITY, text);
   assert_string_equal(text, "inf");
   double u[2000];
