@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_ENTRIES = 1000 };
+enum { MOST_ENTRIES = 1000, LONGEST_NAME = 100 };
 static const double most_samples = 0x1p40;
 
 /* ---- lists ------------------------------------------------------------------------------------------------------ */
@@ -14,7 +14,7 @@ static const fsl_node *find_axis(fsl_reader *r, const fsl_node *grid, const char
   const fsl_node *const node = fsl_node_find(grid, key);
   *n = 0;
   if (node == NULL) {
-    fsl_complain(r->b.d, grid->place, "the grid has no '%s': every axis needs at least one entry", key);
+    fsl_complain(r->b.d, grid->place, "the grid has no '%s', expected a list with at least one entry", key);
     return NULL;
   }
   *n = node->type == FSL_NODE_LIST ? node->n : 1;
@@ -48,14 +48,30 @@ static const char *name_by_parameters(fsl_reader *r, const fsl_node *map, const 
   return text.failed ? NULL : text.data;
 }
 
+/* Larger arrays print by their shape alone: where names made of them coincide, later ones get a number. */
+static const char *number_name(fsl_reader *r, const fsl_node *axis, size_t i, const fsl_entry *entries) {
+  size_t before = 0;
+  if (entries[i].name == NULL) return NULL;
+  const char *name = entries[i].name;
+  for (size_t j = 0; j < i; j++) {
+    if (entries[j].name == NULL || strcmp(entries[j].name, name) != 0) continue;
+    if (fsl_node_find(axis_item(axis, j), "name") != NULL || entries[i].params == NULL) return entries[i].name;
+    name = fsl_text_format(r->b.ctx->arena, "%s#%zu", entries[i].name, ++before + 1);
+    if (name == NULL) return NULL;
+  }
+  return name;
+}
+
 /* A given name is kept; a kind's name is made unique by the parameters where several entries would share it. */
 static bool name_entries(fsl_reader *r, const fsl_node *axis, size_t n, fsl_entry *entries) {
   for (size_t i = 0; i < n; i++) {
     if (entries[i].kind == NULL || entries[i].name != NULL) continue;
-    size_t same = 0;
+    size_t same = entries[i].params == NULL; /* an entry with errors goes by its kind */
     for (size_t j = 0; j < n; j++)
       same += entries[j].kind == entries[i].kind && fsl_node_find(axis_item(axis, j), "name") == NULL;
-    entries[i].name = same == 1 ? entries[i].kind->name : name_by_parameters(r, axis_item(axis, i), &entries[i]);
+    const bool plain = same == 1 || entries[i].params == NULL;
+    entries[i].name = plain ? entries[i].kind->name : name_by_parameters(r, axis_item(axis, i), &entries[i]);
+    entries[i].name = number_name(r, axis, i, entries);
     if (entries[i].name == NULL) return fsl_complain(r->b.d, axis->place, "out of memory");
   }
   return true;
@@ -73,18 +89,19 @@ static bool check_distinct(fsl_reader *r, const fsl_node *axis, size_t n, const 
   bool good = hash != NULL;
   for (size_t i = 0; i < n && hash != NULL; i++) {
     const fsl_place place = axis_item(axis, i)->place;
-    if (entries[i].kind == NULL) continue;
+    if (entries[i].params == NULL) continue;
     if (!hash_entry(r, &entries[i], &hash[i])) return fsl_complain(r->b.d, place, "%s", r->b.ctx->error);
     for (size_t j = 0; j < i; j++) {
-      if (entries[j].kind == NULL) continue;
+      if (entries[j].params == NULL) continue;
       const bool same = fsl_hash_compare(hash[i], hash[j]) == 0;
+      const bool namesake = strcmp(entries[i].name, entries[j].name) == 0;
       if (same)
-        good = fsl_complain(r->b.d, place, "the entry '%s' is the same as '%s' on line %d", entries[i].name,
-                            entries[j].name, entries[j].line);
-      else if (strcmp(entries[i].name, entries[j].name) == 0)
-        good = fsl_complain(r->b.d, place, "the name '%s' is taken by the entry on line %d", entries[i].name,
-                            entries[j].line);
-      if (same) break;
+        good = fsl_complain(r->b.d, place, "this entry has the content of the one at %d:%d, expected each once",
+                            entries[j].line, entries[j].column);
+      else if (namesake)
+        good = fsl_complain(r->b.d, place, "the name '%.60s' is taken by the entry at %d:%d", entries[i].name,
+                            entries[j].line, entries[j].column);
+      if (same || namesake) break;
     }
   }
   return good;
@@ -92,19 +109,32 @@ static bool check_distinct(fsl_reader *r, const fsl_node *axis, size_t n, const 
 
 /* ---- entries of kinds ------------------------------------------------------------------------------------- */
 
+/* The name given, if there is one. It becomes a coordinate of the results file. */
+static bool read_own_name(fsl_reader *r, const fsl_node *node, const char **out) {
+  const fsl_node *const name = fsl_node_find(node, "name");
+  if (name == NULL) return true;
+  if (!fsl_bind_text(&r->b, name, "name", out)) return false;
+  const size_t length = strlen(*out);
+  bool good = length > 0 && length <= LONGEST_NAME;
+  for (size_t i = 0; good && i < length; i++) good = (unsigned char)(*out)[i] >= ' ' && (*out)[i] != 0x7f;
+  return good ||
+         fsl_complain(r->b.d, name->place, "'name' is '%.60s', expected 1 to %d printable bytes", *out, LONGEST_NAME);
+}
+
 static bool read_entry(fsl_reader *r, const fsl_node *node, const fsl_heads *heads, const char *what, fsl_entry *out) {
   static const char *const own[] = {"name", "kind", NULL};
   const bool is_map = node->type == FSL_NODE_MAP;
   const fsl_node *const kind = is_map ? fsl_node_find(node, "kind") : node;
   out->line = node->place.line;
   out->column = node->place.column;
-  if (kind == NULL) return fsl_complain(r->b.d, node->place, "this %s has no 'kind'", what);
-  const fsl_node *const name = fsl_node_find(node, "name");
-  if (name != NULL && !fsl_bind_text(&r->b, name, "name", &out->name)) return false;
-  const fsl_kind *const found = fsl_heads_find(&r->b, heads, kind, what);
-  if (found == NULL || !fsl_bind_kind(&r->b, is_map ? node : NULL, node->place, found, own, &out->params)) return false;
-  out->kind = found;
-  return true;
+  const bool named = read_own_name(r, node, &out->name);
+  if (kind == NULL)
+    return fsl_complain_name(r->b.d, node->place, "", heads->n, heads->name, "this %s has no 'kind'", what);
+  out->kind = fsl_heads_find(&r->b, heads, kind, what);
+  if (out->kind == NULL) return false;
+  if (fsl_bind_kind(&r->b, is_map ? node : NULL, node->place, out->kind, own, &out->params)) return named;
+  out->params = NULL; /* of an entry with errors nothing is built */
+  return false;
 }
 
 static bool read_entries(fsl_reader *r, const fsl_node *grid, const char *key, const fsl_heads *heads, const char *what,
@@ -125,7 +155,8 @@ static bool read_entries(fsl_reader *r, const fsl_node *grid, const char *key, c
 static bool check_std(fsl_reader *r, fsl_place place, fsl_array std) {
   for (size_t i = 0; i < fsl_array_size(std); i++)
     if (!(std.data[i] > 0) || !isfinite(std.data[i]))
-      return fsl_complain(r->b.d, place, "a noise level is %g, expected a positive standard deviation", std.data[i]);
+      return fsl_complain(r->b.d, place, "a noise level is %.15g, expected a finite standard deviation above 0",
+                          std.data[i]);
   return true;
 }
 
@@ -146,29 +177,57 @@ static double root_mean_square(fsl_array std) {
   return sqrt(sum / (double)n);
 }
 
+/* "0.1", or "[0.05, 0.3, 1.5]". */
+static const char *name_of_std(fsl_reader *r, fsl_array std) {
+  fsl_text text;
+  fsl_text_start(&text, r->b.ctx->arena);
+  for (size_t i = 0; i < fsl_array_size(std); i++) {
+    char number[32];
+    fsl_print_real(std.data[i], number);
+    fsl_text_add(&text, "%s%s", i > 0 ? ", " : std.rank == 1 ? "[" : "", number);
+  }
+  if (std.rank == 1) fsl_text_add(&text, "]");
+  return text.failed ? NULL : text.data;
+}
+
 static bool read_noise_level(fsl_reader *r, const fsl_node *node, fsl_noise_level *out) {
   static const char *const own[] = {"name", "std", NULL};
   const bool is_map = node->type == FSL_NODE_MAP;
   const fsl_node *const std = is_map ? fsl_node_find(node, "std") : node;
-  const fsl_node *const name = fsl_node_find(node, "name");
-  char number[32];
   out->line = node->place.line;
   out->column = node->place.column;
-  if (is_map && !fsl_bind_known_keys(&r->b, node, NULL, own)) return false;
-  if (std == NULL) return fsl_complain(r->b.d, node->place, "this noise level has no 'std'");
-  if (name != NULL && !fsl_bind_text(&r->b, name, "name", &out->name)) return false;
-  if (!read_std(r, std, &out->std)) return false;
+  bool good = !is_map || fsl_bind_known_keys(&r->b, node, NULL, own);
+  good = read_own_name(r, node, &out->name) && good;
+  if (std == NULL)
+    return fsl_complain(r->b.d, node->place, "this noise level has no 'std': a number, or one for each measurement");
+  if (!read_std(r, std, &out->std)) {
+    out->std = (fsl_array){0};
+    return false;
+  }
   out->level = root_mean_square(out->std);
-  fsl_print_real(out->level, number);
-  if (out->name == NULL) out->name = fsl_text_copy(r->b.ctx->arena, number);
-  return out->name != NULL || fsl_complain(r->b.d, node->place, "out of memory");
+  if (out->name == NULL) out->name = name_of_std(r, out->std);
+  if (out->name == NULL) return fsl_complain(r->b.d, node->place, "out of memory");
+  return good;
 }
 
-static bool check_noise_name(fsl_reader *r, const fsl_node *node, const fsl_noise_level *levels, size_t i) {
-  for (size_t j = 0; j < i; j++)
-    if (levels[j].name != NULL && levels[i].name != NULL && strcmp(levels[i].name, levels[j].name) == 0)
-      return fsl_complain(r->b.d, node->place, "the noise level '%s' is there already on line %d", levels[i].name,
-                          levels[j].line);
+static bool same_std(fsl_array a, fsl_array b) {
+  if (a.rank != b.rank || fsl_array_size(a) != fsl_array_size(b)) return false;
+  for (size_t i = 0; i < fsl_array_size(a); i++)
+    if (a.data[i] != b.data[i]) return false;
+  return true;
+}
+
+static bool check_noise_once(fsl_reader *r, const fsl_node *node, const fsl_noise_level *levels, size_t i) {
+  for (size_t j = 0; j < i && levels[i].std.data != NULL; j++) {
+    const fsl_noise_level *const before = &levels[j];
+    if (before->std.data == NULL) continue;
+    if (same_std(levels[i].std, before->std))
+      return fsl_complain(r->b.d, node->place, "this noise level is the one at %d:%d, expected each once", before->line,
+                          before->column);
+    if (strcmp(levels[i].name, before->name) == 0)
+      return fsl_complain(r->b.d, node->place, "the name '%.60s' is taken by the noise level at %d:%d", before->name,
+                          before->line, before->column);
+  }
   return true;
 }
 
@@ -180,7 +239,7 @@ static bool read_noise(fsl_reader *r, const fsl_node *grid) {
   if (levels == NULL) return fsl_complain(r->b.d, axis->place, "out of memory");
   bool good = true;
   for (size_t i = 0; i < n; i++)
-    good = read_noise_level(r, axis_item(axis, i), &levels[i]) && check_noise_name(r, axis_item(axis, i), levels, i) &&
+    good = read_noise_level(r, axis_item(axis, i), &levels[i]) && check_noise_once(r, axis_item(axis, i), levels, i) &&
            good;
   r->spec->noise_levels = levels;
   return good;
@@ -205,7 +264,8 @@ static bool read_n_train(fsl_reader *r, const fsl_node *grid) {
     const fsl_node *const node = axis_item(axis, i);
     bool fine = read_size(r, node, &sizes[i]);
     for (size_t j = 0; fine && j < i; j++)
-      if (sizes[j] == sizes[i]) fine = fsl_complain(r->b.d, node->place, "'n_train' has %s twice", node->text);
+      if (sizes[j] == sizes[i]) fine = fsl_complain(r->b.d, node->place, "'n_train' has %.60s twice", node->text);
+    if (!fine) sizes[i] = NAN;
     good = fine && good;
   }
   r->spec->n_train = sizes;
@@ -217,7 +277,8 @@ bool fsl_read_grid(fsl_reader *r) {
   const fsl_node *const grid = fsl_node_find(r->root, "grid");
   fsl_spec *const s = r->spec;
   fsl_heads heads;
-  if (grid == NULL) return fsl_complain(r->b.d, r->root->place, "the spec has no 'grid'");
+  if (grid == NULL)
+    return fsl_complain(r->b.d, r->root->place, "the spec has no 'grid', expected a mapping of axes to lists");
   if (grid->type != FSL_NODE_MAP)
     return fsl_complain(r->b.d, grid->place, "'grid' is %s, expected a mapping of axes",
                         fsl_node_describe(r->b.ctx->arena, grid));

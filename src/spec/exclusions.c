@@ -1,6 +1,7 @@
 /* spec/exclusions.c: combinations that are left out of the grid. */
 #include "spec/reader.h"
 
+#include <math.h>
 #include <string.h>
 
 /* What an axis offers by name; numbers where it has them. */
@@ -9,10 +10,12 @@ typedef struct axis {
   size_t n;
   const char **name, **kind; /* kind[i]: also matches every entry of that kind; NULL: none */
   const double *number;      /* NULL: names only */
+  bool complete;             /* false: an entry had errors, so that a name may be missing */
 } axis;
 
 static bool matches(const axis *a, size_t i, const fsl_node *value) {
   double number;
+  if (a->name[i] == NULL) return false;
   if (strcmp(a->name[i], value->text) == 0) return true;
   if (a->kind != NULL && strcmp(a->kind[i], value->text) == 0) return true;
   return a->number != NULL && !value->quoted && fsl_parse_real(value->text, &number) && number == a->number[i];
@@ -25,8 +28,9 @@ static bool mark(fsl_reader *r, const axis *a, const fsl_node *value, bool *mask
                         fsl_node_describe(r->b.ctx->arena, value));
   for (size_t i = 0; i < a->n; i++)
     if (matches(a, i, value)) mask[i] = found = true;
-  return found || fsl_complain_name(r->b.d, value->place, value->text, a->n, a->name,
-                                    "the grid's %s has no entry '%.60s'", a->key, value->text);
+  if (found || !a->complete) return found;
+  return fsl_complain_name(r->b.d, value->place, value->text, a->n, a->name, "the grid's %s has no entry '%.60s'",
+                           a->key, value->text);
 }
 
 static bool read_mask(fsl_reader *r, const axis *a, const fsl_node *map, const bool **out) {
@@ -47,9 +51,14 @@ static bool names_of_entries(fsl_reader *r, const char *key, size_t n, const fsl
   *out = (axis){.key = key,
                 .n = n,
                 .name = fsl_arena_get(r->b.ctx->arena, n, sizeof(char *)),
-                .kind = fsl_arena_get(r->b.ctx->arena, n, sizeof(char *))};
+                .kind = fsl_arena_get(r->b.ctx->arena, n, sizeof(char *)),
+                .complete = entries != NULL};
   if (out->name == NULL || out->kind == NULL) return false;
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < n && entries != NULL; i++) {
+    if (entries[i].kind == NULL || entries[i].name == NULL) {
+      out->complete = false;
+      continue;
+    }
     out->name[i] = entries[i].name;
     out->kind[i] = entries[i].kind->name;
   }
@@ -58,9 +67,15 @@ static bool names_of_entries(fsl_reader *r, const char *key, size_t n, const fsl
 
 static bool names_of_numbers(fsl_reader *r, const char *key, size_t n, const char *const *names, const double *numbers,
                              axis *out) {
-  *out = (axis){.key = key, .n = n, .name = fsl_arena_get(r->b.ctx->arena, n, sizeof(char *)), .number = numbers};
+  *out = (axis){.key = key,
+                .n = n,
+                .name = fsl_arena_get(r->b.ctx->arena, n, sizeof(char *)),
+                .number = numbers,
+                .complete = numbers != NULL};
   if (out->name == NULL) return false;
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < n && numbers != NULL; i++) {
+    if (isnan(numbers[i]) || (names != NULL && names[i] == NULL)) out->complete = false;
+    if (names != NULL && names[i] == NULL) continue;
     char text[32];
     fsl_print_real(numbers[i], text);
     out->name[i] = names != NULL ? names[i] : fsl_text_copy(r->b.ctx->arena, strcmp(text, "inf") == 0 ? ".inf" : text);
@@ -74,11 +89,11 @@ static bool names_of_noise(fsl_reader *r, axis *out) {
   const char **const names = fsl_arena_get(r->b.ctx->arena, n, sizeof(char *));
   double *const levels = fsl_arena_get(r->b.ctx->arena, n, sizeof *levels);
   if (names == NULL || levels == NULL) return false;
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < n && r->spec->noise_levels != NULL; i++) {
     names[i] = r->spec->noise_levels[i].name;
     levels[i] = r->spec->noise_levels[i].level;
   }
-  return names_of_numbers(r, "noise_level", n, names, levels, out);
+  return names_of_numbers(r, "noise_level", n, names, r->spec->noise_levels == NULL ? NULL : levels, out);
 }
 
 static bool read_one(fsl_reader *r, const axis *axes, const fsl_node *map, fsl_exclusion *out) {

@@ -37,6 +37,14 @@ static fsl_place place_of_byte(const loader *l, size_t offset) {
   return place;
 }
 
+/* What the end of the text leaves open has its place where it was opened. */
+static bool is_behind_text(const loader *l, yaml_mark_t mark) {
+  size_t lines = 0;
+  for (size_t i = 0; i < l->length; i++) lines += l->text[i] == '\n';
+  const bool ended = l->length > 0 && l->text[l->length - 1] == '\n';
+  return mark.line > lines || (ended && mark.line == lines);
+}
+
 static bool complain_of_syntax(const loader *l) {
   const yaml_parser_t *const p = &l->parser;
   const char *const problem = p->problem == NULL ? "unreadable" : p->problem;
@@ -45,8 +53,8 @@ static bool complain_of_syntax(const loader *l) {
     return fsl_complain(l->d, place_of_byte(l, p->problem_offset), "not valid YAML: %s", problem);
   if (p->context == NULL) return fsl_complain(l->d, place_of(l, p->problem_mark), "not valid YAML: %s", problem);
   const fsl_place begin = place_of(l, p->context_mark);
-  return fsl_complain(l->d, place_of(l, p->problem_mark), "not valid YAML: %s %s that begins at %d:%d", problem,
-                      p->context, begin.line, begin.column);
+  return fsl_complain(l->d, is_behind_text(l, p->problem_mark) ? begin : place_of(l, p->problem_mark),
+                      "not valid YAML: %s %s that begins at %d:%d", problem, p->context, begin.line, begin.column);
 }
 
 static bool next_event(loader *l, yaml_event_t *event) {

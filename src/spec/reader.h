@@ -10,7 +10,7 @@ typedef struct fsl_reader {
   fsl_binder b;
   const fsl_catalog *catalog;
   const fsl_node *root;
-  fsl_spec *spec;
+  fsl_spec *spec; /* an axis that could not be read has no entries (NULL); an entry with errors has no params */
 } fsl_reader;
 
 /* heads.c: the catalog's kinds by their heads. */
@@ -37,7 +37,7 @@ bool fsl_read_sections(fsl_reader *r);
 bool fsl_read_exclusions(fsl_reader *r);
 /* validate.c: builds priors and forward models, and checks what fits with what. */
 bool fsl_validate(fsl_reader *r);
-/* override.c: applies one "a.b.c=YAML" to the tree. */
-bool fsl_override(fsl_binder *b, fsl_node *root, const char *text);
+/* override.c: applies the number-th (from 1) "a.b.c=YAML" to the tree. */
+bool fsl_override(fsl_binder *b, fsl_node *root, int number, const char *text);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const double default_times[] = {0.2, 0.1, 0.05, 0.02, 0.01};
-enum { MOST_TIMES = 1000, N_DEFAULT_TIMES = sizeof default_times / sizeof *default_times };
+enum { MOST_TIMES = 1000, MOST_OBSERVATIONS = 1000000, N_DEFAULT_TIMES = sizeof default_times / sizeof *default_times };
 
 static bool need_map(fsl_reader *r, const fsl_node *node, const char *what) {
   if (node->type == FSL_NODE_MAP) return true;
@@ -28,21 +28,25 @@ static bool read_count(fsl_reader *r, const fsl_node *map, const char *key, doub
 
 static bool read_name(fsl_reader *r) {
   const fsl_node *const node = fsl_node_find(r->root, "name");
-  if (node == NULL) return fsl_complain(r->b.d, r->root->place, "the spec has no 'name'");
+  if (node == NULL)
+    return fsl_complain(r->b.d, r->root->place, "the spec has no 'name', expected one for the campaign");
   if (!fsl_bind_text(&r->b, node, "name", &r->spec->name)) return false;
-  bool good = strlen(r->spec->name) <= 100;
+  bool good = r->spec->name[0] != '\0' && strlen(r->spec->name) <= 100;
   for (const char *c = r->spec->name; good && *c != '\0'; c++)
     good = isalnum((unsigned char)*c) || *c == '-' || *c == '_';
-  return good || fsl_complain(r->b.d, node->place,
-                              "'name' is '%.60s', expected at most 100 letters, digits, hyphens and underscores",
-                              r->spec->name);
+  return good ||
+         fsl_complain(r->b.d, node->place,
+                      "'name' is '%.60s', expected 1 to 100 letters, digits, hyphens and underscores", r->spec->name);
 }
 
 static bool read_seed(fsl_reader *r) {
   const fsl_node *const node = fsl_node_find(r->root, "seed");
   int64_t seed = 0;
-  if (node == NULL) return fsl_complain(r->b.d, r->root->place, "the spec has no 'seed'");
-  if (!fsl_bind_integer(&r->b, node, "seed", 0, 0x1p63, &seed)) return false;
+  if (node == NULL)
+    return fsl_complain(r->b.d, r->root->place, "the spec has no 'seed', expected an integer such as 20260530");
+  if (!fsl_bind_integer(&r->b, node, "seed", -0x1p63, 0x1p63, &seed)) return false;
+  if (seed < 0)
+    return fsl_complain(r->b.d, node->place, "'seed' is %lld, expected 0 to 9223372036854775807", (long long)seed);
   r->spec->seed = (uint64_t)seed;
   return true;
 }
@@ -62,10 +66,14 @@ static bool read_observations(fsl_reader *r) {
   if (name != NULL && !fsl_bind_choice(&r->b, name, "kind", kinds, &kind)) return false;
   r->spec->y_is_fixed = kind == 1;
   if (!fsl_bind_known_keys(&r->b, node, NULL, kind == 1 ? fixed : simulated)) return false;
-  if (kind == 0) return read_count(r, node, "count", 1, 1e6, &r->spec->n_observations);
+  if (kind == 0) return read_count(r, node, "count", 1, MOST_OBSERVATIONS, &r->spec->n_observations);
   const fsl_node *const y = fsl_node_find(node, "y");
-  if (y == NULL) return fsl_complain(r->b.d, node->place, "fixed observations need 'y': a list of measurements");
-  if (!fsl_bind_matrix(&r->b, y, "y", &r->spec->y)) return false;
+  if (y == NULL)
+    return fsl_complain(r->b.d, node->place, "fixed observations need 'y': a list of measurements, such as [[-1.8]]");
+  if (!fsl_bind_matrix_or_file(&r->b, y, "y", &r->spec->y)) return false;
+  if (r->spec->y.shape[0] == 0 || r->spec->y.shape[0] > MOST_OBSERVATIONS || r->spec->y.shape[1] == 0)
+    return fsl_complain(r->b.d, y->place, "'y' has %zu rows of %zu, expected 1 to %d rows of at least 1",
+                        r->spec->y.shape[0], r->spec->y.shape[1], MOST_OBSERVATIONS);
   r->spec->n_observations = r->spec->y.shape[0];
   return true;
 }
@@ -102,9 +110,14 @@ static bool read_diffusion(fsl_reader *r) {
 static bool read_t_max(fsl_reader *r, const fsl_node *map) {
   const fsl_node *const node = fsl_node_find(map, "t_max");
   if (node == NULL) return true;
-  if (!fsl_bind_real(&r->b, node, "t_max", &r->spec->t_max)) return false;
-  if (r->spec->t_max > 0 && r->spec->t_max <= 1) return true;
-  return fsl_complain(r->b.d, node->place, "'t_max' is %g, expected above 0 and at most 1", r->spec->t_max);
+  if (!fsl_bind_real(&r->b, node, "t_max", &r->spec->t_max)) {
+    r->spec->t_max = 1;
+    return false;
+  }
+  const double t_max = r->spec->t_max;
+  if (t_max > 0 && t_max <= 1) return true;
+  r->spec->t_max = 1; /* one error is enough: times are checked against the largest */
+  return fsl_complain(r->b.d, node->place, "'t_max' is %.15g, expected above 0 and at most 1", t_max);
 }
 
 static bool read_start(fsl_reader *r, const fsl_node *map) {
@@ -141,9 +154,10 @@ static bool read_sampler(fsl_reader *r) {
 
 static bool check_time(fsl_reader *r, fsl_place place, const double *times, size_t i) {
   if (!(times[i] > 0 && times[i] < r->spec->t_max))
-    return fsl_complain(r->b.d, place, "the time %g lies outside (0, t_max), t_max being %g", times[i], r->spec->t_max);
+    return fsl_complain(r->b.d, place, "the time %.15g is not inside (0, t_max), t_max being %.15g", times[i],
+                        r->spec->t_max);
   for (size_t j = 0; j < i; j++)
-    if (times[j] == times[i]) return fsl_complain(r->b.d, place, "the time %g is there twice", times[i]);
+    if (times[j] == times[i]) return fsl_complain(r->b.d, place, "the time %.15g is there twice", times[i]);
   return true;
 }
 
@@ -151,13 +165,17 @@ static bool read_times(fsl_reader *r) {
   const fsl_node *const node = fsl_node_find(r->root, "times");
   fsl_array times = {.data = default_times, .rank = 1, .shape = {N_DEFAULT_TIMES}};
   bool good = true;
+  if (node == NULL && r->spec->t_max <= default_times[0])
+    return fsl_complain(r->b.d, fsl_bind_place(fsl_node_find(r->root, "sampler"), "t_max", r->root->place),
+                        "'t_max' is %.15g, but the default times begin at %.15g: give 'times' below it", r->spec->t_max,
+                        default_times[0]);
   if (node != NULL && !fsl_bind_vector(&r->b, node, "times", &times)) return false;
   if (times.shape[0] > MOST_TIMES)
     return fsl_complain(r->b.d, node->place, "'times' has more than %d entries", MOST_TIMES);
   r->spec->n_times = times.shape[0];
   r->spec->times = times.data;
   for (size_t i = 0; i < times.shape[0]; i++)
-    good = check_time(r, node == NULL ? r->root->place : node->item[i]->place, times.data, i) && good;
+    good = (node == NULL || check_time(r, node->item[i]->place, times.data, i)) && good;
   return good;
 }
 
@@ -182,7 +200,7 @@ static bool read_metrics(fsl_reader *r) {
   if (all) return true;
   if (node->type != FSL_NODE_LIST || node->n == 0)
     return fsl_complain(r->b.d, node->place, "'metrics' is %s, expected default or a list of names",
-                        fsl_node_describe(r->b.ctx->arena, node));
+                        node->type == FSL_NODE_LIST ? "an empty list" : fsl_node_describe(r->b.ctx->arena, node));
   for (size_t i = 0; i < node->n; i++) good = add_metric(r, node->item[i]) && good;
   return good;
 }

@@ -15,6 +15,18 @@ static const char *const sections[] = {"name",      "seed",    "grid",  "replica
                                        "diffusion", "sampler", "times", "metrics",    "exclude",
                                        "output",    "budget",  NULL};
 
+/* Where the block of override lines at the end of a kept text begins. */
+static size_t overrides_start(const char *text, size_t length) {
+  const size_t mark = strlen(override_mark);
+  for (;;) {
+    size_t line = length;
+    while (line > 0 && text[line - 1] == '\n' && line == length) line--;
+    while (line > 0 && text[line - 1] != '\n') line--;
+    if (line == length || strncmp(text + line, override_mark, mark) != 0) return length;
+    length = line;
+  }
+}
+
 /* The text, and the overrides behind it as comments. */
 static bool keep_text(fsl_reader *r, const char *text, size_t length, size_t n_overrides,
                       const char *const *overrides) {
@@ -22,6 +34,8 @@ static bool keep_text(fsl_reader *r, const char *text, size_t length, size_t n_o
   fsl_text_start(&kept, r->b.ctx->arena);
   fsl_text_add(&kept, "%.*s", (int)length, text);
   if (n_overrides > 0 && length > 0 && text[length - 1] != '\n') fsl_text_add(&kept, "\n");
+  /* A comment of the spec's own that looks like an override is kept apart from them. */
+  if (overrides_start(kept.data, kept.length) < kept.length) fsl_text_add(&kept, "\n#\n");
   for (size_t i = 0; i < n_overrides; i++) fsl_text_add(&kept, "%s%s\n", override_mark, overrides[i]);
   fsl_hasher *const hasher = fsl_hasher_create(r->b.ctx->arena);
   if (kept.failed || hasher == NULL) return fsl_complain(r->b.d, (fsl_place){r->b.file, 1, 1}, "out of memory");
@@ -33,7 +47,7 @@ static bool keep_text(fsl_reader *r, const char *text, size_t length, size_t n_o
 
 static bool apply_overrides(fsl_reader *r, fsl_node *root, size_t n, const char *const *overrides) {
   bool good = true;
-  for (size_t i = 0; i < n; i++) good = fsl_override(&r->b, root, overrides[i]) && good;
+  for (size_t i = 0; i < n; i++) good = fsl_override(&r->b, root, (int)i + 1, overrides[i]) && good;
   return good;
 }
 
@@ -44,10 +58,9 @@ static bool read_all(fsl_reader *r) {
                         fsl_node_describe(r->b.ctx->arena, r->root));
   bool good = fsl_bind_known_keys(&r->b, r->root, NULL, sections);
   good = fsl_read_sections(r) && good;
-  const bool grid = fsl_read_grid(r);
-  good = grid && good;
-  if (grid) good = fsl_read_exclusions(r) && good;
-  return grid && good && r->b.d->n == 0 ? fsl_validate(r) : false;
+  good = fsl_read_grid(r) && good;
+  good = fsl_read_exclusions(r) && good;
+  return fsl_validate(r) && good && r->b.d->n == 0;
 }
 
 fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *text, size_t length,
@@ -58,23 +71,12 @@ fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *
   fsl_reader r = {.b = {.ctx = ctx, .d = &d, .file = file}, .catalog = catalog, .spec = out};
   fsl_node *const root = fsl_node_parse(ctx, &d, file, text, length);
   r.root = root;
-  const bool good = root != NULL && keep_text(&r, text, length, n_overrides, overrides) &&
-                    apply_overrides(&r, root, n_overrides, overrides) && read_all(&r);
+  bool good = root != NULL && keep_text(&r, text, length, n_overrides, overrides);
+  if (good) good = apply_overrides(&r, root, n_overrides, overrides);
+  if (root != NULL) good = read_all(&r) && good;
   *errors = fsl_diagnostics_text(&d);
   if (good && out->file != NULL) return FSL_OK;
   return fsl_fail(ctx, FSL_EINPUT, "%s: %zu error%s in the spec", file, d.n, d.n == 1 ? "" : "s");
-}
-
-/* Where the block of override lines at the end of a kept text begins. */
-static size_t overrides_start(const char *text, size_t length) {
-  const size_t mark = strlen(override_mark);
-  for (;;) {
-    size_t line = length;
-    while (line > 0 && text[line - 1] == '\n' && line == length) line--;
-    while (line > 0 && text[line - 1] != '\n') line--;
-    if (line == length || strncmp(text + line, override_mark, mark) != 0) return length;
-    length = line;
-  }
 }
 
 static size_t split_overrides(fsl_arena *arena, const char *text, const char **out) {

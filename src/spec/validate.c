@@ -4,10 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static fsl_place place_of(const fsl_reader *r, const fsl_entry *entry) {
-  return (fsl_place){r->b.file, entry->line, entry->column};
-}
-
 /* The node of the i-th entry of an axis, for the place of a parameter. */
 static const fsl_node *entry_node(const fsl_reader *r, const char *axis, size_t i) {
   const fsl_node *const node = fsl_node_find(fsl_node_find(r->root, "grid"), axis);
@@ -18,25 +14,28 @@ static const fsl_node *entry_node(const fsl_reader *r, const char *axis, size_t 
 
 static bool build_prior(fsl_reader *r, size_t i, fsl_prior *out) {
   const fsl_entry *const entry = &r->spec->priors[i];
+  const fsl_node *const node = entry_node(r, "prior", i);
   const fsl_prior_setting setting = {.seed = r->spec->seed, .simulated_y = !r->spec->y_is_fixed};
   const char *bad = NULL;
+  if (entry->params == NULL) return false;
   if (fsl_prior_create(r->b.ctx, (const fsl_prior_kind *)(const void *)entry->kind, entry->params, &setting, out,
                        &bad) == FSL_OK)
     return true;
-  return fsl_complain(r->b.d, fsl_bind_place(entry_node(r, "prior", i), bad, place_of(r, entry)), "prior '%s': %s",
-                      entry->name, r->b.ctx->error);
+  out->d = 0; /* not built */
+  return fsl_complain(r->b.d, fsl_bind_place(node, bad, node->place), "prior '%.60s': %s", entry->name,
+                      r->b.ctx->error);
 }
 
 static bool build_priors(fsl_reader *r) {
   fsl_prior *const priors = fsl_arena_get(r->b.ctx->arena, r->spec->n_priors, sizeof *priors);
-  bool good = priors != NULL;
-  for (size_t i = 0; priors != NULL && i < r->spec->n_priors; i++) good = build_prior(r, i, &priors[i]) && good;
+  if (priors == NULL) return fsl_complain(r->b.d, r->root->place, "out of memory");
+  bool good = true;
+  for (size_t i = 0; i < r->spec->n_priors; i++) good = build_prior(r, i, &priors[i]) && good;
   r->spec->prior_of = priors;
   return good;
 }
 
-/* ---- forward models: one for each prior's dimension
- * --------------------------------------------------------------------- */
+/* ---- forward models: one for each prior's dimension -------------------------------------------------------------- */
 
 typedef struct pairs {
   const fsl_forward_model **model;
@@ -59,18 +58,41 @@ static bool build_pair(fsl_reader *r, size_t prior, size_t model, pairs *out, co
   return status == FSL_OK || out->reason[i] != NULL;
 }
 
-/* A model that fits no prior at all is an error. */
+/* The same for the priors behind one that fits. */
+static bool build_rest(fsl_reader *r, size_t prior, size_t model, pairs *out) {
+  for (; prior < r->spec->n_priors; prior++) {
+    const char *bad = NULL;
+    if (r->spec->prior_of[prior].d > 0 && !build_pair(r, prior, model, out, &bad))
+      return fsl_complain(r->b.d, entry_node(r, "forward_model", model)->place, "out of memory");
+  }
+  return true;
+}
+
+/* A model that fits no prior at all is an error; with one prior the reason says it all. */
 static bool build_model(fsl_reader *r, size_t model, pairs *out) {
   const fsl_entry *const entry = &r->spec->forward_models[model];
-  const char *bad = NULL;
-  bool fits = false;
+  const fsl_node *const node = entry_node(r, "forward_model", model);
+  const char *bad = NULL, *reason = NULL;
+  size_t tried = 0, first = 0;
+  if (entry->params == NULL) return false;
   for (size_t prior = 0; prior < r->spec->n_priors; prior++) {
-    if (!build_pair(r, prior, model, out, &bad)) return fsl_complain(r->b.d, place_of(r, entry), "out of memory");
-    fits = fits || out->model[prior * r->spec->n_forward_models + model] != NULL;
+    const size_t i = prior * r->spec->n_forward_models + model;
+    const char *bad_here = NULL;
+    if (r->spec->prior_of[prior].d == 0) continue;
+    if (!build_pair(r, prior, model, out, &bad_here)) return fsl_complain(r->b.d, node->place, "out of memory");
+    if (out->model[i] != NULL) return build_rest(r, prior + 1, model, out);
+    if (tried++ > 0) continue;
+    bad = bad_here;
+    reason = out->reason[i];
+    first = prior;
   }
-  if (fits) return true;
-  return fsl_complain(r->b.d, fsl_bind_place(entry_node(r, "forward_model", model), bad, place_of(r, entry)),
-                      "forward model '%s' fits no prior: %s", entry->name, out->reason[model]);
+  if (tried == 0) return false; /* no prior was built: those errors come first */
+  if (tried == 1)
+    return fsl_complain(r->b.d, fsl_bind_place(node, bad, node->place), "forward model '%.60s': %s", entry->name,
+                        reason);
+  return fsl_complain(r->b.d, fsl_bind_place(node, bad, node->place),
+                      "forward model '%.60s' fits no prior; with '%.60s': %s", entry->name, r->spec->priors[first].name,
+                      reason);
 }
 
 static bool build_models(fsl_reader *r) {
@@ -85,8 +107,7 @@ static bool build_models(fsl_reader *r) {
   return good;
 }
 
-/* ---- what fits with what
- * --------------------------------------------------------------------------------------------------- */
+/* ---- what fits with what ----------------------------------------------------------------------------------------- */
 
 const char *fsl_spec_misfit(const fsl_spec *spec, size_t prior, size_t forward_model, size_t noise_level) {
   const size_t pair = prior * spec->n_forward_models + forward_model;
@@ -112,36 +133,56 @@ static bool check_noise(fsl_reader *r) {
   for (size_t i = 0; i < r->spec->n_noise_levels; i++) {
     const fsl_noise_level *const level = &r->spec->noise_levels[i];
     if (level->std.rank == 0 || some_pair_measures(r->spec, level->std.shape[0])) continue;
-    good = fsl_complain(r->b.d, (fsl_place){r->b.file, level->line, level->column},
-                        "noise level '%s' has %zu components, no measurement of this grid has as many", level->name,
-                        level->std.shape[0]);
+    const fsl_node *const node = entry_node(r, "noise_level", i);
+    good = fsl_complain(r->b.d, fsl_bind_place(node, "std", node->place),
+                        "noise level '%.60s' has %zu components, but no measurement of this grid has as many",
+                        level->name, level->std.shape[0]);
   }
   return good;
 }
 
 static bool check_y(fsl_reader *r) {
-  if (!r->spec->y_is_fixed || some_pair_measures(r->spec, r->spec->y.shape[1])) return true;
+  if (!r->spec->y_is_fixed || r->spec->y.data == NULL || some_pair_measures(r->spec, r->spec->y.shape[1])) return true;
   const fsl_node *const observations = fsl_node_find(r->root, "observations");
   return fsl_complain(r->b.d, fsl_bind_place(observations, "y", r->root->place),
-                      "'y' has %zu components, no measurement of this grid has as many", r->spec->y.shape[1]);
+                      "'y' has %zu components, but no measurement of this grid has as many", r->spec->y.shape[1]);
 }
 
-static bool check_sizes(fsl_reader *r) {
+/* A prior that no forward model fits. */
+static bool check_priors(fsl_reader *r) {
   bool good = true;
   for (size_t p = 0; p < r->spec->n_priors; p++) {
-    const fsl_prior *const prior = &r->spec->prior_of[p];
-    for (size_t i = 0; prior->without_replacement && i < r->spec->n_n_train; i++)
-      if (isfinite(r->spec->n_train[i]) && r->spec->n_train[i] > (double)prior->population.n)
-        good = fsl_complain(r->b.d, entry_node(r, "n_train", i)->place,
-                            "'n_train' is %.0f, but prior '%s' offers %zu samples; a bandwidth gives endless ones",
-                            r->spec->n_train[i], r->spec->priors[p].name, prior->population.n);
+    const size_t row = p * r->spec->n_forward_models;
+    size_t fits = 0;
+    for (size_t i = 0; i < r->spec->n_forward_models; i++) fits += r->spec->model_of[row + i] != NULL;
+    if (fits > 0) continue;
+    good =
+        fsl_complain(r->b.d, entry_node(r, "prior", p)->place, "prior '%.60s' fits no forward model; with '%.60s': %s",
+                     r->spec->priors[p].name, r->spec->forward_models[0].name, r->spec->model_reason[row]);
   }
   return good;
 }
 
+static bool check_sizes(fsl_reader *r, size_t p) {
+  const fsl_prior *const prior = &r->spec->prior_of[p];
+  bool good = true;
+  for (size_t i = 0; prior->without_replacement && i < r->spec->n_n_train; i++)
+    if (isfinite(r->spec->n_train[i]) && r->spec->n_train[i] > (double)prior->population.n)
+      good = fsl_complain(r->b.d, entry_node(r, "n_train", i)->place,
+                          "'n_train' is %.0f, but prior '%.60s' offers %zu samples; a bandwidth gives endless ones",
+                          r->spec->n_train[i], r->spec->priors[p].name, prior->population.n);
+  return good;
+}
+
+/* Whatever could be read is checked, so that all errors come at once; what fits with what, only when all is there. */
 bool fsl_validate(fsl_reader *r) {
-  if (!build_priors(r) || !build_models(r)) return false;
-  bool good = check_noise(r);
-  good = check_y(r) && good;
-  return check_sizes(r) && good;
+  const fsl_spec *const s = r->spec;
+  if (s->priors == NULL) return false;
+  bool good = build_priors(r);
+  for (size_t p = 0; s->n_train != NULL && s->prior_of != NULL && p < s->n_priors; p++)
+    if (s->prior_of[p].d > 0) good = check_sizes(r, p) && good;
+  if (s->forward_models == NULL || s->prior_of == NULL || !build_models(r) || !good) return false;
+  good = check_priors(r);
+  if (s->noise_levels != NULL) good = check_noise(r) && good;
+  return check_y(r) && good;
 }
