@@ -120,7 +120,7 @@ static bool bind_param(fsl_binder *b, const fsl_node *map, fsl_place place, cons
   void *const field = (char *)params + param->offset;
   const fsl_node *const node = fsl_node_find(map, param->name);
   if (node != NULL) return fsl_bind_value(b, node, param, field) && unify_param(b, node->place, param, field, s);
-  if (param->preset != NULL) return bind_preset(b, param, field);
+  if (param->preset != NULL) return bind_preset(b, param, field) && unify_param(b, place, param, field, s);
   if (param->optional) {
     set_absent(param, field);
     return true;

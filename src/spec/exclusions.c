@@ -8,16 +8,15 @@
 typedef struct axis {
   const char *key;
   size_t n;
-  const char **name, **kind; /* kind[i]: also matches every entry of that kind; NULL: none */
+  const char **name, **kind; /* a value that is no entry's name may name a kind: all its entries; NULL: none */
   const double *number;      /* NULL: names only */
   bool complete;             /* false: an entry had errors, so that a name may be missing */
 } axis;
 
-static bool matches(const axis *a, size_t i, const fsl_node *value) {
+static bool is_named(const axis *a, size_t i, const fsl_node *value) {
   double number;
   if (a->name[i] == NULL) return false;
   if (strcmp(a->name[i], value->text) == 0) return true;
-  if (a->kind != NULL && strcmp(a->kind[i], value->text) == 0) return true;
   return a->number != NULL && !value->quoted && fsl_parse_real(value->text, &number) && number == a->number[i];
 }
 
@@ -27,7 +26,10 @@ static bool mark(fsl_reader *r, const axis *a, const fsl_node *value, bool *mask
     return fsl_complain(r->b.d, value->place, "'%s' is %s, expected a name or a list of names", a->key,
                         fsl_node_describe(r->b.ctx->arena, value));
   for (size_t i = 0; i < a->n; i++)
-    if (matches(a, i, value)) mask[i] = found = true;
+    if (is_named(a, i, value)) mask[i] = found = true;
+  const bool by_kind = !found && a->kind != NULL;
+  for (size_t i = 0; by_kind && i < a->n; i++)
+    if (a->kind[i] != NULL && strcmp(a->kind[i], value->text) == 0) mask[i] = found = true;
   if (found || !a->complete) return found;
   return fsl_complain_name(r->b.d, value->place, value->text, a->n, a->name, "the grid's %s has no entry '%.60s'",
                            a->key, value->text);
