@@ -2,12 +2,11 @@
 #include "commands/commands.h"
 #include "commands/options.h"
 
-#include "grid/grid.h"
+#include "grid/index.h"
 #include "store/journal.h"
 #include "store/results.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const fsl_usage usage = {
@@ -17,37 +16,16 @@ static const fsl_usage usage = {
     .least = 2,
 };
 
-typedef struct named_job {
-  fsl_hash identity;
-  size_t job;
-} named_job;
-
-static int by_identity(const void *a, const void *b) {
-  return fsl_hash_compare(((const named_job *)a)->identity, ((const named_job *)b)->identity);
-}
-
-static fsl_status name_jobs(fsl_ctx *ctx, const fsl_grid *grid, named_job **out) {
-  FSL_GET(ctx, *out, grid->n_jobs + 1);
-  for (size_t i = 0; i < grid->n_jobs; i++) (*out)[i] = (named_job){grid->jobs[i].identity, i};
-  qsort(*out, grid->n_jobs, sizeof **out, by_identity);
-  return FSL_OK;
-}
-
 /* A finished record rules over a failed one, whatever journal it is in. */
 static bool rules(const fsl_record *now, const fsl_record *old) {
   return old == NULL || old->status != FSL_RECORD_DONE || now->status == FSL_RECORD_DONE;
 }
 
-static fsl_status take_records(fsl_ctx *ctx, const fsl_grid *grid, const fsl_journal_contents *journal,
-                               const fsl_record **records) {
-  named_job *names;
-  FSL_TRY(name_jobs(ctx, grid, &names));
+static void take_records(const fsl_job_index *index, const fsl_journal_contents *journal, const fsl_record **records) {
   for (size_t i = 0; i < journal->n_records; i++) {
-    const named_job key = {.identity = journal->records[i].job};
-    const named_job *const found = bsearch(&key, names, grid->n_jobs, sizeof *names, by_identity);
-    if (found != NULL && rules(&journal->records[i], records[found->job])) records[found->job] = &journal->records[i];
+    const int64_t job = fsl_job_index_find(index, journal->records[i].job);
+    if (job >= 0 && rules(&journal->records[i], records[job])) records[job] = &journal->records[i];
   }
-  return FSL_OK;
 }
 
 static fsl_status read_all(fsl_ctx *ctx, size_t n, const char *const *paths, fsl_journal_contents *out) {
@@ -81,6 +59,7 @@ static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const cha
   fsl_spec *spec;
   fsl_grid grid;
   const fsl_record **records;
+  fsl_job_index *index;
   FSL_GET(ctx, journals, n);
   FSL_GET(ctx, spec, 1);
   FSL_TRY(read_all(ctx, n, arguments->positional + 1, journals));
@@ -91,7 +70,8 @@ static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const cha
   FSL_TRY(parsed);
   FSL_TRY(fsl_grid_create(ctx, spec, &grid));
   FSL_GET(ctx, records, grid.n_jobs + 1);
-  for (size_t i = 0; i < n; i++) FSL_TRY(take_records(ctx, &grid, &journals[i], records));
+  FSL_TRY(fsl_job_index_create(ctx, &grid, &index));
+  for (size_t i = 0; i < n; i++) take_records(index, &journals[i], records);
   const fsl_provenance provenance = {.started = "", .ended = "", .command = command};
   FSL_TRY(fsl_results_write(ctx, out, spec, &grid, records, &provenance));
   report(out, &grid, records);

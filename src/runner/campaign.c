@@ -33,22 +33,6 @@ static fsl_status move_aside(fsl_ctx *ctx, const char *path) {
   return FSL_OK;
 }
 
-typedef struct named_job {
-  fsl_hash identity;
-  size_t job;
-} named_job;
-
-static int by_identity(const void *a, const void *b) {
-  return fsl_hash_compare(((const named_job *)a)->identity, ((const named_job *)b)->identity);
-}
-
-static fsl_status name_jobs(fsl_ctx *ctx, const fsl_grid *grid, named_job **out) {
-  FSL_GET(ctx, *out, grid->n_jobs + 1);
-  for (size_t i = 0; i < grid->n_jobs; i++) (*out)[i] = (named_job){grid->jobs[i].identity, i};
-  qsort(*out, grid->n_jobs, sizeof **out, by_identity);
-  return FSL_OK;
-}
-
 static void keep(fsl_campaign *c, size_t job, const fsl_record *record) {
   const fsl_record *const old = c->records[job];
   if (old != NULL) (*(old->status == FSL_RECORD_DONE ? &c->counts.done : &c->counts.failed))--;
@@ -59,14 +43,11 @@ static void keep(fsl_campaign *c, size_t job, const fsl_record *record) {
 /* Takes over what the journal has; records of other jobs (a grid that shrank) stay in it unused. */
 static fsl_status resume(fsl_ctx *ctx, fsl_campaign *c, const char *path) {
   fsl_journal_contents contents;
-  named_job *names;
   FSL_TRY(fsl_journal_read(ctx, path, &contents));
-  FSL_TRY(name_jobs(ctx, c->grid, &names));
   for (size_t i = 0; i < contents.n_records; i++) {
     const fsl_record *const record = &contents.records[i];
-    const named_job key = {.identity = record->job};
-    const named_job *const found = bsearch(&key, names, c->grid->n_jobs, sizeof *names, by_identity);
-    if (found != NULL && !(c->options->retry_failed && record->status != FSL_RECORD_DONE)) keep(c, found->job, record);
+    const int64_t job = fsl_job_index_find(c->index, record->job);
+    if (job >= 0 && !(c->options->retry_failed && record->status != FSL_RECORD_DONE)) keep(c, (size_t)job, record);
   }
   c->counts.resumed = c->counts.done + c->counts.failed;
   if (c->counts.resumed > 0)
@@ -108,6 +89,7 @@ fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const
   out->progress = (fsl_progress){.style = options->progress, .out = stderr};
   print_time(out->started);
   FSL_GET(ctx, out->records, grid->n_jobs + 1);
+  FSL_TRY(fsl_job_index_create(ctx, grid, &out->index));
   const char *const path = fsl_journal_path(ctx->arena, options->output);
   if (path == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
   if (options->fresh) {
@@ -125,25 +107,14 @@ int64_t fsl_campaign_peek(const fsl_campaign *campaign) {
   return campaign->stopping || campaign->next == campaign->n_pending ? -1 : campaign->pending[campaign->next];
 }
 
-static fsl_status find_job(fsl_ctx *ctx, const fsl_campaign *c, fsl_hash identity, size_t *job) {
-  for (size_t i = 0; i < c->next; i++) { /* only what was started can come back, mostly of late */
-    const size_t candidate = (size_t)c->pending[c->next - 1 - i];
-    if (fsl_hash_compare(c->grid->jobs[candidate].identity, identity) == 0) {
-      *job = candidate;
-      return FSL_OK;
-    }
-  }
-  return fsl_fail(ctx, FSL_EINTERNAL, "a record came back of a job that was not started");
-}
-
 fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
   fsl_record *record;
-  size_t job = 0;
   FSL_GET(ctx, record, 1);
   FSL_TRY(fsl_journal_write(ctx, c->journal, bytes, size));
   FSL_TRY(fsl_record_decode(ctx, bytes, size, record));
-  FSL_TRY(find_job(ctx, c, record->job, &job));
-  keep(c, job, record);
+  const int64_t job = fsl_job_index_find(c->index, record->job);
+  if (job < 0) return fsl_fail(ctx, FSL_EINTERNAL, "a record came back of a job that the grid does not have");
+  keep(c, (size_t)job, record);
   c->counts.cost_done += c->grid->jobs[job].cost;
   if (record->status != FSL_RECORD_DONE) {
     fsl_say(ctx, FSL_LOG_WARN, "a %s job failed: %s", fsl_job_type_name(c->grid->jobs[job].type), record->error);

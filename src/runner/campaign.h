@@ -3,7 +3,7 @@
 #ifndef FSL_RUNNER_CAMPAIGN_H
 #define FSL_RUNNER_CAMPAIGN_H
 
-#include "grid/grid.h"
+#include "grid/index.h"
 #include "runner/progress.h"
 #include "store/journal.h"
 
@@ -25,6 +25,7 @@ typedef struct fsl_campaign {
   const fsl_run_options *options;
   const fsl_spec *spec;
   const fsl_grid *grid;
+  fsl_job_index *index;
   fsl_journal *journal;
   const fsl_record **records; /* n_jobs, NULL: not finished */
   size_t n_pending, next;     /* pending[next ..] have not started */
