@@ -3,8 +3,14 @@
 
 #include <hdf5_hl.h>
 
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CHUNK_VALUES = 1 << 14, GZIP_LEVEL = 4 };
 
@@ -23,8 +29,10 @@ static hid_t creation_order(hid_t class) {
 fsl_status fsl_h5_create(fsl_ctx *ctx, const char *path, fsl_h5 *out) {
   *out = (fsl_h5){.ctx = ctx, .path = path, .file = -1};
   H5Eset_auto(H5E_DEFAULT, NULL, NULL); /* messages are ours */
-  const hid_t list = creation_order(H5P_FILE_CREATE);
-  out->file = H5Fcreate(path, H5F_ACC_TRUNC, list, H5P_DEFAULT);
+  const hid_t list = creation_order(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_fclose_degree(access, H5F_CLOSE_STRONG); /* what an error left open must not keep the file open */
+  out->file = H5Fcreate(path, H5F_ACC_TRUNC, list, access);
+  H5Pclose(access);
   H5Pclose(list);
   if (out->file >= 0) return FSL_OK;
   return fsl_fail(ctx, FSL_EIO, "%s: cannot be made (on file systems without locks set HDF5_USE_FILE_LOCKING=FALSE)",
@@ -43,6 +51,28 @@ fsl_status fsl_h5_group(fsl_h5 *h, const char *name, hid_t *out) {
   *out = H5Gcreate(h->file, name, H5P_DEFAULT, list, H5P_DEFAULT);
   H5Pclose(list);
   return *out >= 0 ? FSL_OK : failed(h, "the group", name);
+}
+
+static fsl_status sync_path(fsl_ctx *ctx, const char *path, int flags) {
+  const int file = open(path, flags | O_CLOEXEC);
+  if (file < 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot be opened to sync it: %s", path, strerror(errno));
+  const bool good = fsync(file) == 0;
+  const int reason = errno;
+  close(file);
+  return good ? FSL_OK : fsl_fail(ctx, FSL_EIO, "%s: cannot be synced: %s", path, strerror(reason));
+}
+
+static const char *folder_of(fsl_arena *arena, const char *path) {
+  const char *const slash = strrchr(path, '/');
+  return slash == NULL ? "." : slash == path ? "/" : fsl_text_format(arena, "%.*s", (int)(slash - path), path);
+}
+
+fsl_status fsl_h5_put_in_place(fsl_ctx *ctx, const char *beside, const char *path) {
+  const char *const folder = folder_of(ctx->arena, path);
+  if (folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+  FSL_TRY(sync_path(ctx, beside, O_RDONLY));
+  if (rename(beside, path) != 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot be put in place: %s", path, strerror(errno));
+  return sync_path(ctx, folder, O_RDONLY | O_DIRECTORY);
 }
 
 /* ---- texts: variable length, UTF-8 --------------------------------------------------------------------------------
@@ -90,9 +120,11 @@ fsl_status fsl_h5_attribute_bytes(fsl_h5 *h, hid_t object, const char *name, siz
   return status;
 }
 
-static fsl_status describe(fsl_h5 *h, hid_t object, const fsl_h5_about *about) {
+/* Numbers without a unit of their own are pure: "1". Texts have none. */
+static fsl_status describe(fsl_h5 *h, hid_t object, const fsl_h5_about *about, bool is_text) {
+  const char *const units = about->units != NULL || is_text ? about->units : "1";
   FSL_TRY(fsl_h5_attribute_text(h, object, "long_name", about->long_name));
-  FSL_TRY(fsl_h5_attribute_text(h, object, "units", about->units));
+  FSL_TRY(fsl_h5_attribute_text(h, object, "units", units));
   return fsl_h5_attribute_text(h, object, "source", about->source);
 }
 
@@ -108,7 +140,7 @@ static fsl_status scale(fsl_h5 *h, hid_t group, const char *name, size_t n, hid_
   const bool good =
       *out >= 0 && H5Dwrite(*out, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 && H5DSset_scale(*out, name) >= 0;
   H5Sclose(space);
-  return good ? describe(h, *out, &about) : failed(h, "the coordinate", name);
+  return good ? describe(h, *out, &about, H5Tget_class(type) == H5T_STRING) : failed(h, "the coordinate", name);
 }
 
 fsl_status fsl_h5_scale_reals(fsl_h5 *h, hid_t group, const char *name, size_t n, const double *values,
@@ -142,28 +174,31 @@ static void extents_of(size_t rank, const hid_t *scales, hsize_t *extent) {
   }
 }
 
-/* Whole trailing axes until a chunk is large enough to be worth its overhead, then part of the next one. */
+/* Whole trailing axes until a chunk is large enough to be worth its overhead, then part of the next one. A variable
+ * without values has no chunks. */
 static hid_t storage(size_t rank, const hsize_t *extent, hid_t type) {
   hsize_t chunk[FSL_H5_MAX_RANK], values = 1;
   const double nothing = NAN;
   for (size_t i = rank; i-- > 0;) {
-    const hsize_t room = CHUNK_VALUES / values;
-    chunk[i] = room == 0 ? 1 : extent[i] < room ? extent[i] : room;
+    const hsize_t room = values == 0 ? 0 : CHUNK_VALUES / values;
+    chunk[i] = extent[i] == 0 ? 0 : room == 0 ? 1 : extent[i] < room ? extent[i] : room;
     values *= chunk[i];
   }
   const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+  if (H5Tget_class(type) == H5T_FLOAT) H5Pset_fill_value(list, H5T_NATIVE_DOUBLE, &nothing);
+  if (values == 0) return list;
   H5Pset_chunk(list, (int)rank, chunk);
   H5Pset_shuffle(list);
   H5Pset_deflate(list, GZIP_LEVEL);
   H5Pset_fletcher32(list);
-  if (H5Tget_class(type) == H5T_FLOAT) H5Pset_fill_value(list, H5T_NATIVE_DOUBLE, &nothing);
   return list;
 }
 
-static fsl_status attach(fsl_h5 *h, const fsl_h5_about *about, hid_t variable, size_t rank, const hid_t *scales) {
+static fsl_status attach(fsl_h5 *h, const fsl_h5_about *about, bool is_text, hid_t variable, size_t rank,
+                         const hid_t *scales) {
   for (size_t i = 0; i < rank; i++)
     if (H5DSattach_scale(variable, scales[i], (unsigned)i) < 0) return failed(h, "the axes of", about->name);
-  return describe(h, variable, about);
+  return describe(h, variable, about, is_text);
 }
 
 fsl_status fsl_h5_variable(fsl_h5 *h, hid_t group, const fsl_h5_about *about, hid_t type, size_t rank,
@@ -174,7 +209,7 @@ fsl_status fsl_h5_variable(fsl_h5 *h, hid_t group, const fsl_h5_about *about, hi
   *out = H5Dcreate(group, about->name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
   H5Pclose(list);
   H5Sclose(space);
-  return *out >= 0 ? attach(h, about, *out, rank, scales) : failed(h, "the variable", about->name);
+  return *out >= 0 ? attach(h, about, false, *out, rank, scales) : failed(h, "the variable", about->name);
 }
 
 fsl_status fsl_h5_write_slab(fsl_h5 *h, hid_t variable, size_t rank, const hsize_t *start, const hsize_t *count,
@@ -193,9 +228,8 @@ fsl_status fsl_h5_texts(fsl_h5 *h, hid_t group, const fsl_h5_about *about, size_
   extents_of(rank, scales, extent);
   const hid_t type = text_type(), space = H5Screate_simple((int)rank, extent, NULL);
   const hid_t made = H5Dcreate(group, about->name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  fsl_status status = failed(h, "the variable", about->name);
-  if (made >= 0 && H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0)
-    status = attach(h, about, made, rank, scales);
+  const bool good = made >= 0 && H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
+  const fsl_status status = good ? attach(h, about, true, made, rank, scales) : failed(h, "the variable", about->name);
   if (made >= 0) H5Dclose(made);
   H5Sclose(space);
   H5Tclose(type);

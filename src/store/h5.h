@@ -15,6 +15,8 @@ typedef struct fsl_h5 {
 
 FSL_CHECKED fsl_status fsl_h5_create(fsl_ctx *ctx, const char *path, fsl_h5 *out);
 FSL_CHECKED fsl_status fsl_h5_close(fsl_h5 *h);
+/* The last step of writing `path` safely: its finished copy is synced, renamed to it, and the folder synced. */
+FSL_CHECKED fsl_status fsl_h5_put_in_place(fsl_ctx *ctx, const char *beside, const char *path);
 /* A group that keeps the order in which things are made in it. */
 FSL_CHECKED fsl_status fsl_h5_group(fsl_h5 *h, const char *name, hid_t *out);
 
@@ -32,7 +34,7 @@ FSL_CHECKED fsl_status fsl_h5_scale_numbers(fsl_h5 *h, hid_t group, const char *
                                             hid_t *out);
 
 typedef struct fsl_h5_about {
-  const char *name, *long_name, *units, *source; /* units and source may be NULL */
+  const char *name, *long_name, *units, *source; /* units NULL: "1" for numbers; source may be NULL */
 } fsl_h5_about;
 
 enum { FSL_H5_MAX_RANK = 12 };

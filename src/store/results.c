@@ -4,10 +4,6 @@
 #include "base/text.h"
 #include "store/table.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static void measure(fsl_results *r) {
@@ -34,28 +30,6 @@ static fsl_status assemble(fsl_results *r, const fsl_provenance *provenance) {
   return fsl_write_provenance(r, provenance);
 }
 
-static fsl_status sync_path(fsl_ctx *ctx, const char *path, int flags) {
-  const int file = open(path, flags | O_CLOEXEC);
-  if (file < 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot be opened to sync it: %s", path, strerror(errno));
-  const int failed = fsync(file) != 0;
-  const int reason = errno;
-  close(file);
-  return failed ? fsl_fail(ctx, FSL_EIO, "%s: cannot be synced: %s", path, strerror(reason)) : FSL_OK;
-}
-
-static const char *folder_of(fsl_arena *arena, const char *path) {
-  const char *const slash = strrchr(path, '/');
-  return slash == NULL ? "." : slash == path ? "/" : fsl_text_format(arena, "%.*s", (int)(slash - path), path);
-}
-
-static fsl_status put_in_place(fsl_ctx *ctx, const char *beside, const char *path) {
-  const char *const folder = folder_of(ctx->arena, path);
-  if (folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
-  FSL_TRY(sync_path(ctx, beside, O_RDONLY));
-  if (rename(beside, path) != 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot be put in place: %s", path, strerror(errno));
-  return sync_path(ctx, folder, O_RDONLY | O_DIRECTORY);
-}
-
 fsl_status fsl_results_write(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,
                              const fsl_record *const *records, const fsl_provenance *provenance) {
   fsl_results r = {.spec = spec, .grid = grid, .records = records};
@@ -68,7 +42,7 @@ fsl_status fsl_results_write(fsl_ctx *ctx, const char *path, const fsl_spec *spe
     status = fsl_h5_close(&r.h);
   else
     H5Fclose(r.h.file); /* the first error is the one to report */
-  if (status == FSL_OK) status = put_in_place(ctx, beside, path);
+  if (status == FSL_OK) status = fsl_h5_put_in_place(ctx, beside, path);
   if (status != FSL_OK) unlink(beside);
   return status;
 }

@@ -79,7 +79,7 @@ static double largest_size(const fits *f, fsl_point point) {
   const fsl_prior *const prior = &spec->prior_of[point.prior];
   const fsl_forward_model *const model =
       spec->model_of[(size_t)point.prior * spec->n_forward_models + (size_t)point.forward_model];
-  if (prior->without_replacement) return (double)(prior->population.n + prior->n_held_out) / 10;
+  if (prior->without_replacement) return (double)prior->population.n / 10;
   if (model != NULL && fsl_truth_choose(prior, model) == FSL_TRUTH_SAMPLED) return sampled_draws / 64;
   return INFINITY;
 }

@@ -107,11 +107,18 @@ static fsl_status write_column(rows *r, const char *name, const char *title, con
 }
 
 static fsl_status write_cell_counts(rows *r) {
-  const fsl_h5_about about = {.name = "cells", .long_name = "cells of the grid that a run job serves"};
+  static const fsl_job_type types[] = {FSL_JOB_TRUTH, FSL_JOB_REFERENCE, FSL_JOB_RUN, FSL_JOB_BUDGET};
+  const fsl_h5_about about = {.name = "cells", .long_name = "cells of the grid that the job serves"};
+  const fsl_grid *const grid = r->results->grid;
   double *count;
   FSL_GET(r->results->h.ctx, count, r->n + 1);
-  for (size_t cell = 0; cell < r->results->grid->n_cells; cell++)
-    if (r->results->grid->job_of_cell[cell] >= 0) count[r->results->grid->job_of_cell[cell]]++;
+  for (size_t cell = 0; cell < grid->n_cells; cell++) {
+    const fsl_point point = fsl_grid_point(r->results->spec, cell);
+    for (size_t i = 0; i < 4 && grid->job_of_cell[cell] >= 0; i++) {
+      const int64_t job = fsl_grid_find(grid, r->results->spec, types[i], point);
+      if (job >= 0) count[job]++;
+    }
+  }
   return write_numbers(r, &about, H5T_NATIVE_INT64, count);
 }
 

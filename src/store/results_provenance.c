@@ -4,6 +4,8 @@
 #include "base/text.h"
 
 #include <gsl/gsl_version.h>
+#include <xxhash.h>
+#include <yaml.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +65,7 @@ static fsl_status write_lines(fsl_h5 *h, hid_t group, size_t n, const line *line
 }
 
 static fsl_status write_slurm(fsl_h5 *h, hid_t group) {
-  static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID",
+  static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_NODELIST",
                                       "SLURM_CLUSTER_NAME"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     FSL_TRY(fsl_h5_attribute_text(h, group, names[i], getenv(names[i])));
@@ -71,11 +73,12 @@ static fsl_status write_slurm(fsl_h5 *h, hid_t group) {
 }
 
 static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p) {
-  char hash[33], hdf5[32];
+  char hash[33], hdf5[32], xxhash[32];
   unsigned major, minor, release;
   fsl_hash_print(r->spec->hash, hash);
   H5get_libversion(&major, &minor, &release);
   snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
+  snprintf(xxhash, sizeof xxhash, "%u", XXH_versionNumber());
   const line lines[] = {
       {"spec", r->spec->text},
       {"spec_hash", hash},
@@ -85,6 +88,8 @@ static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p
       {"flags", FSL_CFLAGS},
       {"hdf5_version", hdf5},
       {"gsl_version", gsl_version},
+      {"yaml_version", yaml_get_version_string()},
+      {"xxhash_version", xxhash},
       {"openblas", openblas_get_config()},
       {"cpu_instruction_set", instruction_set()},
       {"cpu_openblas_core", openblas_get_corename()},

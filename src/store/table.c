@@ -68,7 +68,7 @@ static fsl_status add_entries(fsl_sheet *sheet, fsl_axis axis, size_t n, const f
   return fsl_sheet_add_texts(sheet, axis, n, names);
 }
 
-/* The levels, and their names beside them. */
+/* The levels, and their names beside them; the attribute makes them a second coordinate (CF conventions, 5). */
 static fsl_status add_noise(fsl_sheet *sheet) {
   const fsl_spec *const spec = sheet->results->spec;
   const fsl_h5_about about = {.name = "noise_name", .long_name = "name of the noise level"};
@@ -81,6 +81,7 @@ static fsl_status add_noise(fsl_sheet *sheet) {
     name[i] = spec->noise_levels[i].name;
   }
   FSL_TRY(fsl_sheet_add_reals(sheet, FSL_AXIS_NOISE_LEVEL, spec->n_noise_levels, level));
+  FSL_TRY(fsl_h5_attribute_text(&sheet->results->h, sheet->group, "coordinates", "noise_name"));
   return fsl_h5_texts(&sheet->results->h, sheet->group, &about, 1, &sheet->scale[FSL_AXIS_NOISE_LEVEL], name);
 }
 

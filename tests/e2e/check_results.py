@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""Does a results file open in xarray as its contract says? With both of its HDF5 engines: the order of the dimensions,
+.sel by the names of every axis at the root and in every group, n_train = inf, and the attributes of every variable.
+
+check_results.py OUT.h5 [WORDS...]
+
+WORDS: names of groups or variables that must be there, such as `budget` or `samples`."""
+import sys
+import warnings
+
+import h5py
+import numpy as np
+import xarray as xr
+
+GROUPS = ("reference", "truth", "convergence")
+CELL = ("prior", "forward_model", "noise_level", "approximation", "n_train", "replicate", "observation")
+PROBLEM = ("prior", "forward_model", "noise_level", "observation")
+SIZED = ("prior", "forward_model", "noise_level", "n_train", "replicate", "observation")
+METRICS = (
+    "mean_error spread_ratio spread_min spread_max within_mode_spread sliced_w1 max_sliced_w1 mmd2 mode_weight_tv "
+    "prior_hallucination likelihood_hallucination stopping_error score_error score_error_abs path_kl "
+    "nonfinite_fraction"
+).split()
+WITHOUT_FLOOR = ("score_error", "score_error_abs", "path_kl", "nonfinite_fraction")
+SPREADS = ("spread_ratio", "spread_min", "spread_max", "within_mode_spread")
+STATUS = "not_run done failed not_applicable excluded timed_out"
+
+ROOT = {name: CELL + ("t",) for name in METRICS}
+ROOT |= {f"{m}_floor{end}": PROBLEM + ("t",) for m in METRICS if m not in WITHOUT_FLOOR for end in ("", "_hi")}
+ROOT |= {f"{m}_floor_lo": PROBLEM + ("t",) for m in SPREADS}
+ROOT |= {
+    "status": CELL,
+    "job_index": CELL,
+    "mode_weight": CELL + ("t", "mode"),
+    "true_mode_weight": PROBLEM + ("t", "mode"),
+    "y": PROBLEM + ("component",),
+    "x_true": PROBLEM + ("component",),
+}
+RATES = ("prior", "forward_model", "noise_level", "approximation", "t", "metric")
+EXPECTED = {
+    "/": ROOT,
+    "reference": {n: SIZED + ("t",) for n in ("mean_error", "covariance_error", "sliced_w1", "effective_atoms")}
+    | {n: SIZED for n in ("mode_weight_tv", "ess", "khat", "log_evidence_error")},
+    "truth": {n: PROBLEM for n in ("log_evidence", "method", "stated_error", "ess")}
+    | {"mean": PROBLEM + ("component",), "covariance": PROBLEM + ("component", "component2")},
+    "convergence": {n: RATES for n in ("rate", "rate_low", "rate_high", "floor", "points", "left_out")},
+    "budget": {
+        "sliced_w1": CELL + ("t", "part"),
+        "sliced_w1_floor": PROBLEM + ("t", "part"),
+        "mean": CELL + ("t", "part", "component"),
+        "mode_weight": CELL + ("t", "part", "mode"),
+    },
+    "jobs": {
+        n: ("job",)
+        for n in ("type", "identity", "status", "seconds", "host", "attempts", "ranks", "error", "first_cell", "cells")
+    },
+}
+PROVENANCE = "spec spec_hash fslens_version git_commit compiler flags hdf5_version cpu_instruction_set hosts".split()
+
+
+class Checks:
+    def __init__(self):
+        self.failed = 0
+        self.done = 0
+
+    def that(self, good, what):
+        self.done += 1
+        if not good:
+            self.failed += 1
+            print(f"wrong: {what}")
+
+
+def select_each(check, where, dataset):
+    """Every value of every coordinate finds itself by .sel, inf included, and the variables follow."""
+    for name in dataset.dims:
+        check.that(name in dataset.coords, f"{where}: dimension {name} has no coordinate")
+        if name not in dataset.coords:
+            continue
+        values = dataset[name].values
+        check.that(len(set(values.tolist())) == len(values), f"{where}: {name} repeats a value")
+        for i, value in enumerate(values[:50]):
+            found = dataset.sel({name: value})
+            same = all(
+                np.array_equal(
+                    found[v].values, dataset[v].isel({name: i}).values, equal_nan=dataset[v].dtype.kind == "f"
+                )
+                for v in dataset.data_vars
+                if name in dataset[v].dims
+            )
+            check.that(same, f"{where}: .sel({name}={value!r}) is not entry {i}")
+
+
+def has_attributes(check, where, name, variable):
+    check.that(bool(variable.attrs.get("long_name")), f"{where}/{name} has no long_name")
+    numeric = variable.dtype.kind in "fiu"
+    check.that(not numeric or "units" in variable.attrs, f"{where}/{name} has no units")
+
+
+def check_group(check, engine, path, group):
+    where = f"{engine}:{group}"
+    with xr.open_dataset(path, engine=engine, group=None if group == "/" else group) as data:
+        data = data.load()
+    for name, axes in EXPECTED[group].items():
+        check.that(name in data, f"{where}: there is no {name}")
+        if name in data:
+            check.that(data[name].dims == axes, f"{where}/{name}: dimensions {data[name].dims}, expected {axes}")
+    for name, variable in data.variables.items():
+        has_attributes(check, where, name, variable)
+    select_each(check, where, data)
+    if "noise_level" in data.dims:
+        check.that("noise_name" in data.coords, f"{where}: noise_name is no coordinate")
+    if "n_train" in data.dims:
+        check.that(data["n_train"].dtype == np.float64, f"{where}: n_train is {data['n_train'].dtype}")
+    for name in set(EXPECTED[group]) & set(data.variables):
+        if group in ("/", "reference", "budget") and data[name].dtype.kind == "f":
+            check.that(data[name].dtype == np.float64, f"{where}/{name} is {data[name].dtype}")
+    return data
+
+
+def check_root(check, engine, data):
+    first = [d for d in data["sliced_w1"].dims]
+    check.that(first == list(CELL) + ["t"], f"{engine}: the axes are {first}")
+    status = data["status"]
+    check.that(status.dtype == np.int8, f"{engine}: status is {status.dtype}")
+    check.that(status.attrs.get("flag_meanings") == STATUS, f"{engine}: flag_meanings")
+    check.that(np.array_equal(np.ravel(status.attrs.get("flag_values", [])), range(6)), f"{engine}: flag_values")
+    check.that(np.issubdtype(data["job_index"].dtype, np.integer), f"{engine}: job_index is {data['job_index'].dtype}")
+    check.that((status.values != 0).any(), f"{engine}: no cell was run")
+    finite = data["sliced_w1"].notnull().any("t")
+    check.that(not bool((finite & (status != 1)).any()), f"{engine}: a cell that is not done has values")
+    if np.isinf(data["n_train"].values).any():
+        at_inf = data["sliced_w1"].sel(n_train=np.inf)
+        check.that("n_train" not in at_inf.dims, f"{engine}: .sel(n_train=inf) keeps the axis")
+    shares = data["mode_weight"].sum("mode", skipna=True).where(data["mode_weight"].notnull().any("mode"))
+    check.that(bool((abs(shares - 1) < 1e-9).where(shares.notnull(), True).all()), f"{engine}: mode weights add to 1")
+
+
+def check_groups(check, engine, found):
+    reference = found["reference"]
+    check.that(0.0 in reference["t"].values, f"{engine}: /reference has no t = 0")
+    at_inf = np.isinf(reference["n_train"].values)
+    for name in EXPECTED["reference"]:
+        values = reference[name].isel(n_train=np.flatnonzero(at_inf))
+        check.that(not values.notnull().any(), f"{engine}: /reference/{name} has values at n_train = inf")
+    check.that("reference" in found["convergence"]["approximation"].values, f"{engine}: /convergence: no reference")
+    methods = set(np.ravel(found["truth"]["method"].values)) - {""}
+    check.that(methods <= {"closed form", "quadrature", "sampled"}, f"{engine}: /truth/method has {methods}")
+
+
+def check_telescoping(check, engine, budget):
+    """The parts of a vector add to its total; a distance's do not fall short of it by more than the floor's scatter."""
+    for name in ("mean", "mode_weight"):
+        parts = budget[name].sel(part=["finite_sample", "approximation", "integrator"]).sum("part", skipna=False)
+        gap = abs(parts - budget[name].sel(part="total"))
+        check.that(not bool((gap > 1e-9).any()), f"{engine}: /budget/{name} does not telescope: {float(gap.max())}")
+
+
+def check_storage(check, path):
+    """What xarray does not show: scales on every axis, filters, strings of variable length, the order of creation."""
+    with h5py.File(path) as file:
+        for group in (file["/"], *(item for item in file.values() if isinstance(item, h5py.Group))):
+            order = group.id.get_create_plist().get_link_creation_order()
+            check.that(order & h5py.h5p.CRT_ORDER_TRACKED, f"{group.name}: creation order is not tracked")
+
+        def visit(name, item):
+            if not isinstance(item, h5py.Dataset):
+                return
+            text = h5py.check_string_dtype(item.dtype)
+            check.that(text is None or (text.encoding == "utf-8" and text.length is None), f"{name}: {text}")
+            if item.is_scale:
+                return
+            for i, axis in enumerate(item.dims):
+                check.that(len(axis) == 1 and axis[0].shape[0] == item.shape[i], f"{name}: axis {i} has no scale")
+                if len(axis) == 1:
+                    check.that(axis[0].parent == item.parent, f"{name}: axis {i} belongs to another group")
+            if text is None:
+                check.that(item.shuffle and item.compression == "gzip" and item.fletcher32, f"{name}: filters")
+                check.that(item.compression_opts == 4, f"{name}: gzip {item.compression_opts}")
+                large = item.chunks and (np.prod(item.chunks) >= 1000 or item.chunks == item.shape)
+                check.that(large, f"{name}: chunks {item.chunks} of {item.shape}")
+                check.that(item.dtype.kind != "f" or np.isnan(item.fillvalue), f"{name}: fill value {item.fillvalue}")
+
+        file.visititems(visit)
+        for name in PROVENANCE:
+            check.that(bool(file["provenance"].attrs.get(name)), f"/provenance has no {name}")
+
+
+def main(path, *words):
+    check = Checks()
+    check_storage(check, path)
+    with h5py.File(path) as file:
+        for word in words:
+            check.that(word in file, f"there is no {word}")
+        groups = ["/", *GROUPS, "jobs"] + (["budget"] if "budget" in file else [])
+        in_order = [name for name, item in file.items() if isinstance(item, h5py.Group)]
+    check.that("jobs" in in_order and "provenance" in in_order, f"the groups are {in_order}")
+    for engine in ("h5netcdf", "netcdf4"):
+        found = {group: check_group(check, engine, path, group) for group in groups}
+        check_root(check, engine, found["/"])
+        check_groups(check, engine, found)
+        if "budget" in found:
+            check_telescoping(check, engine, found["budget"])
+        if "samples" in found["/"]:
+            check.that(found["/"]["samples"].dims[-2:] == ("particle", "component"), f"{engine}: axes of samples")
+    print(f"{check.done} checks, {check.failed} wrong")
+    return 1 if check.failed else 0
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    sys.exit(main(*sys.argv[1:]))
