@@ -3,8 +3,9 @@
 #include "commands/options.h"
 
 #include "base/text.h"
-#include "catalog/catalog.h"
+#include "spec/spec.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ static void list_all(const fsl_catalog *c, listing *l) {
   for (size_t i = 0; c->time_grids[i] != NULL; i++) add(l, "time grid", &c->time_grids[i]->head);
   for (size_t i = 0; c->diffusions[i] != NULL; i++) add(l, "diffusion", &c->diffusions[i]->head);
   for (size_t i = 0; i < FSL_N_METRICS; i++) add(l, "metric", &fsl_metrics[i].head);
+  for (size_t i = 0; i < FSL_N_SETTINGS; i++) add(l, "setting", &fsl_spec_settings[i]);
 }
 
 static void print_list(const listing *l) {
@@ -48,6 +50,13 @@ static void print_choices(const char *const *choices) {
   for (size_t i = 0; choices[i] != NULL; i++) printf("%s%s", i == 0 ? "" : ", ", choices[i]);
 }
 
+static void print_range(const fsl_param *p) {
+  if (p->low == 0 && p->high == 0) return;
+  printf("      range: %s %.16g", p->open_low ? "above" : "at least", p->low);
+  if (p->high < DBL_MAX) printf(", at most %.16g", p->high);
+  printf("\n");
+}
+
 static void print_parameter(const fsl_param *p) {
   printf("\n  %s: %s\n      %s\n", p->name, fsl_type_name(p->type), p->help);
   if (p->preset != NULL)
@@ -59,8 +68,7 @@ static void print_parameter(const fsl_param *p) {
     print_choices(p->choices);
     printf("\n");
   }
-  if (p->low != 0 || p->high != 0)
-    printf("      range: %s %.10g, at most %.10g\n", p->open_low ? "above" : "at least", p->low, p->high);
+  print_range(p);
   if (p->shape != NULL) printf("      shape: (%s)\n", p->shape);
   if (p->source != NULL) printf("      source: %s\n", p->source);
 }

@@ -79,26 +79,62 @@ static void print_cells(const fsl_grid *grid) {
          count[FSL_CELL_NOT_APPLICABLE], count[FSL_CELL_EXCLUDED]);
 }
 
-static bool same_line(const fsl_skip *a, const fsl_skip *b) {
-  return a->point.prior == b->point.prior && a->point.forward_model == b->point.forward_model &&
-         a->point.approximation == b->point.approximation && strcmp(a->reason, b->reason) == 0;
+/* One line a (prior, forward model) and reason, with the approximations it holds for. */
+enum { MOST_LINES = 60 };
+
+typedef struct line {
+  const fsl_skip *first;
+  bool *approximation; /* n_approximations */
+  bool some_finite;    /* holds at a finite training set, not for the population alone */
+} line;
+
+static bool belongs(const line *l, const fsl_skip *skip) {
+  return l->first->point.prior == skip->point.prior && l->first->point.forward_model == skip->point.forward_model &&
+         strcmp(l->first->reason, skip->reason) == 0;
 }
 
-/* One line a (prior, forward model, approximation) and reason, however many noise levels and sizes it holds for. */
-static void print_skips(const fsl_spec *spec, const fsl_grid *grid) {
-  enum { MOST_LINES = 60 };
-  size_t lines = 0;
-  if (grid->n_skips > 0) printf("\nskipped\n");
+/* Fills at most MOST_LINES; true when there are more. */
+static fsl_status collect_skips(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, line *lines, size_t *n,
+                                bool *more) {
   for (size_t i = 0; i < grid->n_skips; i++) {
     const fsl_skip *const skip = &grid->skips[i];
-    bool said = skip->why == FSL_CELL_EXCLUDED;
-    for (size_t j = 0; j < i && !said; j++) said = same_line(&grid->skips[j], skip);
-    if (said || lines++ >= MOST_LINES) continue;
-    printf("  %s, %s, %s: %s\n", spec->priors[skip->point.prior].name,
-           spec->forward_models[skip->point.forward_model].name, spec->approximations[skip->point.approximation].name,
-           skip->reason);
+    size_t j = 0;
+    if (skip->why == FSL_CELL_EXCLUDED) continue;
+    while (j < *n && !belongs(&lines[j], skip)) j++;
+    *more = *more || j == MOST_LINES;
+    if (j == MOST_LINES) continue;
+    if (j == *n) {
+      lines[j] = (line){.first = skip};
+      FSL_GET(ctx, lines[j].approximation, spec->n_approximations);
+      ++*n;
+    }
+    lines[j].approximation[skip->point.approximation] = true;
+    lines[j].some_finite = lines[j].some_finite || isfinite(spec->n_train[skip->point.n_train]);
   }
-  if (lines > MOST_LINES) printf("  and %zu more\n", lines - MOST_LINES);
+  return FSL_OK;
+}
+
+static void print_line(const fsl_spec *spec, const line *l) {
+  size_t count = 0, said = 0;
+  printf("  %s, %s%s: %s\n      ", spec->priors[l->first->point.prior].name,
+         spec->forward_models[l->first->point.forward_model].name, l->some_finite ? "" : ", n_train .inf",
+         l->first->reason);
+  for (size_t i = 0; i < spec->n_approximations; i++) count += l->approximation[i];
+  if (count == spec->n_approximations) printf("every approximation");
+  for (size_t i = 0; count < spec->n_approximations && i < spec->n_approximations; i++)
+    if (l->approximation[i]) printf("%s%s", said++ == 0 ? "" : ", ", spec->approximations[i].name);
+  printf("\n");
+}
+
+static fsl_status print_skips(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid) {
+  line lines[MOST_LINES];
+  size_t n = 0;
+  bool more = false;
+  FSL_TRY(collect_skips(ctx, spec, grid, lines, &n, &more));
+  if (n > 0) printf("\nnot applicable\n");
+  for (size_t i = 0; i < n; i++) print_line(spec, &lines[i]);
+  if (more) printf("  and more\n");
+  return FSL_OK;
 }
 
 static fsl_status plan(fsl_ctx *ctx, const fsl_arguments *arguments, const char **errors) {
@@ -108,11 +144,11 @@ static fsl_status plan(fsl_ctx *ctx, const fsl_arguments *arguments, const char 
   FSL_TRY(fsl_spec_load(ctx, &fsl_standard_catalog, arguments->positional[0], arguments->count[SET],
                         arguments->values[SET], spec, errors));
   FSL_TRY(fsl_grid_create(ctx, spec, &grid));
+  fsl_spec_warn(ctx, spec);
   printf("%s: ", spec->name);
   print_cells(&grid);
   print_jobs(&grid);
-  print_skips(spec, &grid);
-  return FSL_OK;
+  return print_skips(ctx, spec, &grid);
 }
 
 int fsl_command_plan(int argc, char **argv) {

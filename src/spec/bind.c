@@ -125,8 +125,8 @@ static bool bind_param(fsl_binder *b, const fsl_node *map, fsl_place place, cons
     set_absent(param, field);
     return true;
   }
-  return fsl_complain(b->d, place, "'%s' needs '%s': %s (%s)", kind->name, param->name, fsl_type_name(param->type),
-                      param->help);
+  return fsl_complain(b->d, place, "'%s' needs '%s' (%s), expected %s", kind->name, param->name, param->help,
+                      fsl_type_name(param->type));
 }
 
 /* ---- a whole kind
@@ -139,14 +139,19 @@ static bool run_check(fsl_binder *b, const fsl_node *map, fsl_place place, const
                       bad == NULL ? "" : bad, b->ctx->error);
 }
 
-bool fsl_bind_kind(fsl_binder *b, const fsl_node *map, fsl_place place, const fsl_kind *kind, const char *const *others,
-                   const void **out) {
+bool fsl_bind_params(fsl_binder *b, const fsl_node *map, fsl_place place, const fsl_kind *kind, const void **out) {
   symbols s = {0};
   void *const params = fsl_arena_get(b->ctx->arena, 1, kind->params_size + 1);
   *out = params;
   if (params == NULL) return fsl_complain(b->d, place, "out of memory");
-  bool good = map == NULL || map->type != FSL_NODE_MAP || fsl_bind_known_keys(b, map, kind, others);
+  bool good = true;
   for (size_t i = 0; i < kind->n_params; i++)
     good = bind_param(b, map, place, kind, &kind->params[i], params, &s) && good;
   return good && run_check(b, map, place, kind, params);
+}
+
+bool fsl_bind_kind(fsl_binder *b, const fsl_node *map, fsl_place place, const fsl_kind *kind, const char *const *others,
+                   const void **out) {
+  const bool known = map == NULL || map->type != FSL_NODE_MAP || fsl_bind_known_keys(b, map, kind, others);
+  return fsl_bind_params(b, map, place, kind, out) && known;
 }

@@ -30,6 +30,8 @@ bool fsl_bind_known_keys(fsl_binder *b, const fsl_node *map, const fsl_kind *kin
  * keys that belong to the entry itself. `place` is where an error without a parameter of its own is reported. */
 bool fsl_bind_kind(fsl_binder *b, const fsl_node *map, fsl_place place, const fsl_kind *kind, const char *const *others,
                    const void **params);
+/* The same for one table out of several that share a mapping: unknown keys are the caller's to find. */
+bool fsl_bind_params(fsl_binder *b, const fsl_node *map, fsl_place place, const fsl_kind *kind, const void **params);
 /* Where the parameter `name` stands in `map`, else `otherwise`. */
 fsl_place fsl_bind_place(const fsl_node *map, const char *name, fsl_place otherwise);
 

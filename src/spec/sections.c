@@ -14,15 +14,122 @@ static bool need_map(fsl_reader *r, const fsl_node *node, const char *what) {
                       fsl_node_describe(r->b.ctx->arena, node));
 }
 
-/* map[key] as an integer in a range, or what is there already. */
-static bool read_count(fsl_reader *r, const fsl_node *map, const char *key, double low, double high, size_t *out) {
-  const fsl_node *const node = fsl_node_find(map, key);
-  int64_t value = 0;
-  if (node == NULL) return true;
-  if (!fsl_bind_integer(&r->b, node, key, low, high, &value)) return false;
-  *out = (size_t)value;
-  return true;
-}
+/* ---- what the sections take besides kinds: tables like those of the kinds ---------------------------------------- */
+
+typedef struct simulated_settings {
+  int64_t count;
+} simulated_settings;
+
+static const fsl_param simulated_table[] = {
+    {.name = "count",
+     .type = FSL_INTEGER,
+     .offset = offsetof(simulated_settings, count),
+     .preset = "1",
+     .low = 1,
+     .high = MOST_OBSERVATIONS,
+     .help = "independent measurements of fresh draws of the prior"},
+};
+
+typedef struct fixed_settings {
+  fsl_array y;
+} fixed_settings;
+
+static const fsl_param fixed_table[] = {
+    {.name = "y",
+     .type = FSL_MATRIX,
+     .offset = offsetof(fixed_settings, y),
+     .help = "the measurements, one a row, such as [[-1.8]]"},
+};
+
+typedef struct sampler_settings {
+  int64_t steps, particles;
+  double t_max;
+  int start;
+} sampler_settings;
+
+static const char *const starts[] = {"normal", "exact", NULL}; /* in the order of fsl_start */
+
+static const fsl_param sampler_table[] = {
+    {.name = "steps",
+     .type = FSL_INTEGER,
+     .offset = offsetof(sampler_settings, steps),
+     .preset = "500",
+     .low = 1,
+     .high = 1e7,
+     .help = "intervals of the time grid from t_max to the smallest of times"},
+    {.name = "particles",
+     .type = FSL_INTEGER,
+     .offset = offsetof(sampler_settings, particles),
+     .preset = "2048",
+     .low = 2,
+     .high = 1e8,
+     .help = "samples drawn by each run"},
+    {.name = "t_max",
+     .type = FSL_REAL,
+     .offset = offsetof(sampler_settings, t_max),
+     .preset = "1",
+     .low = 0,
+     .high = 1,
+     .open_low = true,
+     .help = "where sampling starts"},
+    {.name = "start",
+     .type = FSL_CHOICE,
+     .offset = offsetof(sampler_settings, start),
+     .preset = "normal",
+     .choices = starts,
+     .help = "draws from N(0, v(t_max) I), or exact draws from p(x_t | y) at t_max"},
+};
+
+typedef struct budget_settings {
+  int64_t replicates, observations, refine;
+} budget_settings;
+
+static const fsl_param budget_table[] = {
+    {.name = "replicates",
+     .type = FSL_INTEGER,
+     .offset = offsetof(budget_settings, replicates),
+     .preset = "1",
+     .low = 1,
+     .high = 1e6,
+     .help = "the first so many replicates have an error budget"},
+    {.name = "observations",
+     .type = FSL_INTEGER,
+     .offset = offsetof(budget_settings, observations),
+     .preset = "1",
+     .low = 1,
+     .high = 1e6,
+     .help = "the first so many observations have one"},
+    {.name = "refine",
+     .type = FSL_INTEGER,
+     .offset = offsetof(budget_settings, refine),
+     .preset = "8",
+     .low = 2,
+     .high = 1000,
+     .help = "steps of the refined run for each plain one"},
+};
+
+const fsl_kind fsl_spec_settings[FSL_N_SETTINGS] = {
+    [FSL_SETTINGS_SIMULATED] = {.name = "simulated",
+                                .help = "observations: measurements drawn from the prior itself",
+                                .version = 1,
+                                FSL_PARAMS(simulated_table),
+                                .params_size = sizeof(simulated_settings)},
+    [FSL_SETTINGS_FIXED] = {.name = "fixed",
+                            .help = "observations: measurements as given",
+                            .version = 1,
+                            FSL_PARAMS(fixed_table),
+                            .params_size = sizeof(fixed_settings)},
+    [FSL_SETTINGS_SAMPLER] = {.name = "sampler",
+                              .help = "what every sampler takes besides its kind and time_grid",
+                              .version = 1,
+                              FSL_PARAMS(sampler_table),
+                              .params_size = sizeof(sampler_settings)},
+    [FSL_SETTINGS_BUDGET] = {.name = "budget",
+                             .help = "what of the grid has an error budget; or none",
+                             .version = 1,
+                             FSL_PARAMS(budget_table),
+                             .params_size = sizeof(budget_settings)},
+};
 
 /* ---- name and seed ---------------------------------------------------------------------------------------- */
 
@@ -54,10 +161,19 @@ static bool read_seed(fsl_reader *r) {
 /* ---- observations
  * ----------------------------------------------------------------------------------------------------- */
 
+static bool take_y(fsl_reader *r, fsl_place place, fsl_array y) {
+  if (y.shape[0] == 0 || y.shape[0] > MOST_OBSERVATIONS || y.shape[1] == 0)
+    return fsl_complain(r->b.d, place, "'y' has %zu rows of %zu, expected 1 to %d rows of at least 1", y.shape[0],
+                        y.shape[1], MOST_OBSERVATIONS);
+  r->spec->y = y;
+  r->spec->n_observations = y.shape[0];
+  return true;
+}
+
 static bool read_observations(fsl_reader *r) {
-  static const char *const kinds[] = {"simulated", "fixed", NULL}, *const simulated[] = {"kind", "count", NULL},
-                           *const fixed[] = {"kind", "y", NULL};
+  static const char *const kinds[] = {"simulated", "fixed", NULL}, *const own[] = {"kind", NULL};
   const fsl_node *const node = fsl_node_find(r->root, "observations");
+  const void *settings = NULL;
   int kind = 0;
   r->spec->n_observations = 1;
   if (node == NULL) return true;
@@ -65,16 +181,10 @@ static bool read_observations(fsl_reader *r) {
   const fsl_node *const name = fsl_node_find(node, "kind");
   if (name != NULL && !fsl_bind_choice(&r->b, name, "kind", kinds, &kind)) return false;
   r->spec->y_is_fixed = kind == 1;
-  if (!fsl_bind_known_keys(&r->b, node, NULL, kind == 1 ? fixed : simulated)) return false;
-  if (kind == 0) return read_count(r, node, "count", 1, MOST_OBSERVATIONS, &r->spec->n_observations);
-  const fsl_node *const y = fsl_node_find(node, "y");
-  if (y == NULL)
-    return fsl_complain(r->b.d, node->place, "fixed observations need 'y': a list of measurements, such as [[-1.8]]");
-  if (!fsl_bind_matrix_or_file(&r->b, y, "y", &r->spec->y)) return false;
-  if (r->spec->y.shape[0] == 0 || r->spec->y.shape[0] > MOST_OBSERVATIONS || r->spec->y.shape[1] == 0)
-    return fsl_complain(r->b.d, y->place, "'y' has %zu rows of %zu, expected 1 to %d rows of at least 1",
-                        r->spec->y.shape[0], r->spec->y.shape[1], MOST_OBSERVATIONS);
-  r->spec->n_observations = r->spec->y.shape[0];
+  const fsl_kind *const table = &fsl_spec_settings[kind == 1 ? FSL_SETTINGS_FIXED : FSL_SETTINGS_SIMULATED];
+  if (!fsl_bind_kind(&r->b, node, node->place, table, own, &settings)) return false;
+  if (kind == 1) return take_y(r, fsl_bind_place(node, "y", node->place), ((const fixed_settings *)settings)->y);
+  r->spec->n_observations = (size_t)((const simulated_settings *)settings)->count;
   return true;
 }
 
@@ -107,26 +217,18 @@ static bool read_diffusion(fsl_reader *r) {
   return true;
 }
 
-static bool read_t_max(fsl_reader *r, const fsl_node *map) {
-  const fsl_node *const node = fsl_node_find(map, "t_max");
-  if (node == NULL) return true;
-  if (!fsl_bind_real(&r->b, node, "t_max", &r->spec->t_max)) {
-    r->spec->t_max = 1;
-    return false;
-  }
-  const double t_max = r->spec->t_max;
-  if (t_max > 0 && t_max <= 1) return true;
-  r->spec->t_max = 1; /* one error is enough: times are checked against the largest */
-  return fsl_complain(r->b.d, node->place, "'t_max' is %.15g, expected above 0 and at most 1", t_max);
-}
-
-static bool read_start(fsl_reader *r, const fsl_node *map) {
-  static const char *const starts[] = {"normal", "exact", NULL};
-  const fsl_node *const node = fsl_node_find(map, "start");
-  int start = FSL_START_NORMAL;
-  if (node != NULL && !fsl_bind_choice(&r->b, node, "start", starts, &start)) return false;
-  r->spec->start = start == 0 ? FSL_START_NORMAL : FSL_START_EXACT;
-  return true;
+/* What is wrong in the section leaves its default behind, so that later checks find no second fault in it. */
+static bool read_sampler_settings(fsl_reader *r, const fsl_node *map) {
+  const fsl_kind *const table = &fsl_spec_settings[FSL_SETTINGS_SAMPLER];
+  const void *settings = NULL;
+  const bool good = fsl_bind_params(&r->b, map, r->root->place, table, &settings);
+  if (!good && !fsl_bind_params(&r->b, NULL, r->root->place, table, &settings)) return false;
+  const sampler_settings *const s = settings;
+  r->spec->steps = (size_t)s->steps;
+  r->spec->particles = (size_t)s->particles;
+  r->spec->t_max = s->t_max;
+  r->spec->start = s->start == 0 ? FSL_START_NORMAL : FSL_START_EXACT;
+  return good;
 }
 
 static bool read_sampler(fsl_reader *r) {
@@ -136,17 +238,10 @@ static bool read_sampler(fsl_reader *r) {
   fsl_heads samplers, grids;
   fsl_heads_of_samplers(r->catalog, &samplers);
   fsl_heads_of_time_grids(r->catalog, &grids);
-  r->spec->steps = 500;
-  r->spec->particles = 2048;
-  r->spec->t_max = 1;
   bool good = read_kind(r, node, &samplers, "sampler", "euler-maruyama", own, &r->spec->sampler);
   const fsl_node *const grid = fsl_node_find(node, "time_grid");
   good = read_kind(r, grid, &grids, "time grid", "uniform", grid_own, &r->spec->time_grid) && good;
-  if (node == NULL || node->type != FSL_NODE_MAP) return good;
-  good = read_count(r, node, "steps", 1, 1e7, &r->spec->steps) && good;
-  good = read_count(r, node, "particles", 2, 1e8, &r->spec->particles) && good;
-  good = read_t_max(r, node) && good;
-  return read_start(r, node) && good;
+  return read_sampler_settings(r, node) && good;
 }
 
 /* ---- times and metrics
@@ -221,30 +316,33 @@ static bool read_output(fsl_reader *r) {
 }
 
 static bool read_budget(fsl_reader *r) {
-  static const char *const own[] = {"replicates", "observations", "refine", NULL};
   const fsl_node *const node = fsl_node_find(r->root, "budget");
-  r->spec->budget = true;
-  r->spec->budget_replicates = r->spec->budget_observations = 1;
-  r->spec->budget_refine = 8;
-  if (node == NULL) return true;
-  if (node->type == FSL_NODE_SCALAR && strcmp(node->text, "none") == 0) {
-    r->spec->budget = false;
-    return true;
-  }
-  if (node->type != FSL_NODE_MAP)
+  const void *settings = NULL;
+  r->spec->budget = node == NULL || node->type != FSL_NODE_SCALAR || strcmp(node->text, "none") != 0;
+  if (r->spec->budget && node != NULL && node->type != FSL_NODE_MAP)
     return fsl_complain(r->b.d, node->place, "'budget' is %s, expected none or a mapping",
                         fsl_node_describe(r->b.ctx->arena, node));
-  bool good = fsl_bind_known_keys(&r->b, node, NULL, own);
-  good = read_count(r, node, "replicates", 1, 1e6, &r->spec->budget_replicates) && good;
-  good = read_count(r, node, "observations", 1, 1e6, &r->spec->budget_observations) && good;
-  return read_count(r, node, "refine", 2, 1000, &r->spec->budget_refine) && good;
+  const fsl_place place = node == NULL ? r->root->place : node->place;
+  if (!fsl_bind_kind(&r->b, node, place, &fsl_spec_settings[FSL_SETTINGS_BUDGET], NULL, &settings)) return false;
+  const budget_settings *const s = settings;
+  r->spec->budget_replicates = (size_t)s->replicates;
+  r->spec->budget_observations = (size_t)s->observations;
+  r->spec->budget_refine = (size_t)s->refine;
+  return true;
+}
+
+static bool read_replicates(fsl_reader *r) {
+  const fsl_node *const node = fsl_node_find(r->root, "replicates");
+  int64_t value = 1;
+  const bool good = node == NULL || fsl_bind_integer(&r->b, node, "replicates", 1, 1e6, &value);
+  r->spec->replicates = good ? (size_t)value : 1;
+  return good;
 }
 
 bool fsl_read_sections(fsl_reader *r) {
   bool good = read_name(r);
   good = read_seed(r) && good;
-  r->spec->replicates = 1;
-  good = read_count(r, r->root, "replicates", 1, 1e6, &r->spec->replicates) && good;
+  good = read_replicates(r) && good;
   good = read_observations(r) && good;
   good = read_diffusion(r) && good;
   good = read_sampler(r) && good;

@@ -59,6 +59,16 @@ typedef struct fsl_spec {
   size_t budget_replicates, budget_observations, budget_refine;
 } fsl_spec;
 
+/* What the sections of a spec take besides kinds, as tables for the manual. */
+typedef enum fsl_settings_id {
+  FSL_SETTINGS_SIMULATED,
+  FSL_SETTINGS_FIXED,
+  FSL_SETTINGS_SAMPLER,
+  FSL_SETTINGS_BUDGET,
+  FSL_N_SETTINGS
+} fsl_settings_id;
+extern const fsl_kind fsl_spec_settings[FSL_N_SETTINGS];
+
 /* Reads and validates. `overrides`: "grid.n_train=[64,256]" texts of --set, checked the same way (their messages say
  * "--set:line:column"). Every error is appended to *errors as a line of its own; FSL_EINPUT when there are any.
  * Checks inside one spec: simulated or fixed y against every model's m, noise std against m, models against d. */
@@ -72,6 +82,8 @@ FSL_CHECKED fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, 
 /* Parses a spec's kept text (fsl_spec.text), applying the overrides that stand at its end. */
 FSL_CHECKED fsl_status fsl_spec_reparse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *kept,
                                         fsl_spec *out, const char **errors);
+/* Says, as warnings in the log, what is valid but seldom meant: a normal start far from p(x_t | y) at t_max. */
+void fsl_spec_warn(const fsl_ctx *ctx, const fsl_spec *spec);
 /* Why the entries of these three axes do not fit together; NULL where they do. */
 const char *fsl_spec_misfit(const fsl_spec *spec, size_t prior, size_t forward_model, size_t noise_level);
 

@@ -315,6 +315,31 @@ static void a_file_that_is_not_there_is_named(void **state) {
   assert_string_equal(f->ctx.error, "/nowhere/s.yaml: No such file or directory");
 }
 
+/* ---- warnings ------------------------------------------------------------------------------------------------------
+ */
+
+static void count_warning(void *self, fsl_log_level level, const char *text) {
+  assert_int_equal(level, FSL_LOG_WARN);
+  assert_non_null(strstr(text, "'start: exact'"));
+  ++*(int *)self;
+}
+
+/* a(1) = exp(-5.0025) = 0.006721 and v(1) = 1 to 5e-5: means beyond 14.88 are more than 0.1 away. */
+static void a_normal_start_far_from_the_prior_is_warned_of(void **state) {
+  fixture *const f = *state;
+  int n = 0;
+  const fsl_log log = {.self = &n, .level = FSL_LOG_WARN, .write = count_warning};
+  const fsl_ctx loud = {.log = &log};
+  const char *const near[] = {"grid.prior.0.mean=[-14.8]"}, *const far[] = {"grid.prior.0.mean=[9, -12]"},
+                    *const exact[] = {"grid.prior.0.mean=[9, -12]", "sampler.start=exact"};
+  fsl_spec_warn(&loud, read_spec(f, small, 1, near));
+  assert_int_equal(n, 0);
+  fsl_spec_warn(&loud, read_spec(f, small, 1, far));
+  assert_int_equal(n, 1);
+  fsl_spec_warn(&loud, read_spec(f, small, 2, exact));
+  assert_int_equal(n, 1);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void) {
@@ -334,6 +359,7 @@ int main(void) {
       TEST(the_checked_in_experiments_are_valid),
       TEST(a_training_set_has_at_most_the_rows_of_its_file),
       TEST(a_file_that_is_not_there_is_named),
+      TEST(a_normal_start_far_from_the_prior_is_warned_of),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
