@@ -1,4 +1,4 @@
-/* store/results_parts.c: /reference, /truth and /budget. */
+/* store/results_parts.c: /reference and /truth. */
 #include "store/table.h"
 
 #include "truth/truth.h"
@@ -111,81 +111,6 @@ fsl_status fsl_write_truth(fsl_results *results) {
   fsl_sheet sheet;
   FSL_TRY(fsl_sheet_open(results, "truth", &sheet));
   const fsl_status status = fill_truth(&sheet);
-  fsl_sheet_close(&sheet);
-  return status;
-}
-
-/* ---- /budget: the error's links
- * ------------------------------------------------------------------------------------------ */
-
-enum { PART_FINITE_SAMPLE, PART_APPROXIMATION, PART_INTEGRATOR, PART_FLOOR, PART_TOTAL, N_PARTS };
-static const char *const part_names[N_PARTS] = {"finite_sample", "approximation", "integrator", "floor", "total"};
-
-/* The fields of a budget record in the order of the parts; the floor is the truth's. */
-static const char *const w1_fields[N_PARTS] = {"sliced_w1_finite_sample", "sliced_w1_approximation",
-                                               "sliced_w1_integrator", NULL, "sliced_w1_total"};
-static const char *const mean_fields[N_PARTS] = {"mean_finite_sample", "mean_approximation", "mean_integrator", NULL,
-                                                 "mean_total"};
-static const char *const mode_fields[N_PARTS] = {"mode_weight_finite_sample", "mode_weight_approximation",
-                                                 "mode_weight_integrator", NULL, "mode_weight_total"};
-
-/* One part's field (T) or (T, n) into a cell (t, part) or (t, part, n). */
-static void place_part(const fsl_field *field, size_t part, size_t n, double *cell) {
-  const size_t width = field == NULL ? 0 : field->rank == 1 ? 1 : field->shape[1];
-  for (size_t t = 0; field != NULL && t < field->shape[0]; t++)
-    for (size_t i = 0; i < width && i < n; i++) cell[(t * N_PARTS + part) * n + i] = field->data[t * width + i];
-}
-
-static fsl_status fill_parts(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
-  const char *const *const fields = column->self;
-  const fsl_record *const budget = fsl_results_record(sheet->results, FSL_JOB_BUDGET, point);
-  const fsl_record *const truth = fsl_results_record(sheet->results, FSL_JOB_TRUTH, point);
-  const size_t n = column->n_axes == 9 ? 1 : sheet->size[column->axis[9]];
-  for (size_t part = 0; part < N_PARTS && budget != NULL; part++)
-    if (fields[part] != NULL) place_part(fsl_record_field(budget, fields[part]), part, n, cell);
-  if (budget != NULL && truth != NULL && n == 1 && column->n_axes == 9)
-    place_part(fsl_record_field(truth, "sliced_w1_floor"), PART_FLOOR, 1, cell);
-  return FSL_OK;
-}
-
-static size_t fewer(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
-static fsl_status write_links(fsl_sheet *sheet, const char *name, const char *title, const char *const *fields,
-                              size_t n_axes, fsl_axis last) {
-  fsl_column column = {
-      .about = {name, title, "1", NULL},
-      .n_axes = n_axes,
-      .axis = {FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL, FSL_AXIS_APPROXIMATION, FSL_AXIS_N_TRAIN,
-               FSL_AXIS_REPLICATE, FSL_AXIS_OBSERVATION, FSL_AXIS_T, FSL_AXIS_PART, last},
-      .self = fields,
-      .fill = fill_parts,
-  };
-  return fsl_sheet_write(sheet, &column);
-}
-
-static fsl_status fill_budget(fsl_sheet *sheet) {
-  static const fsl_axis axes[] = {FSL_AXIS_PRIOR,         FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL,
-                                  FSL_AXIS_APPROXIMATION, FSL_AXIS_N_TRAIN,       FSL_AXIS_T,
-                                  FSL_AXIS_COMPONENT,     FSL_AXIS_MODE};
-  const fsl_spec *const spec = sheet->results->spec;
-  FSL_TRY(fsl_sheet_add_axes(sheet, sizeof axes / sizeof *axes, axes));
-  FSL_TRY(fsl_sheet_add_numbers(sheet, FSL_AXIS_REPLICATE, fewer(spec->budget_replicates, spec->replicates)));
-  FSL_TRY(fsl_sheet_add_numbers(sheet, FSL_AXIS_OBSERVATION, fewer(spec->budget_observations, spec->n_observations)));
-  FSL_TRY(fsl_sheet_add_texts(sheet, FSL_AXIS_PART, N_PARTS, part_names));
-  FSL_TRY(write_links(sheet, "sliced_w1", "sliced Wasserstein-1 distance of each link", w1_fields, 9, FSL_AXIS_MODE));
-  FSL_TRY(write_links(sheet, "mean", "difference of means along each link; they telescope to the total", mean_fields,
-                      10, FSL_AXIS_COMPONENT));
-  return write_links(sheet, "mode_weight", "difference of mode weights along each link; they telescope to the total",
-                     mode_fields, 10, FSL_AXIS_MODE);
-}
-
-fsl_status fsl_write_budget(fsl_results *results) {
-  fsl_sheet sheet;
-  if (!results->spec->budget) return FSL_OK;
-  FSL_TRY(fsl_sheet_open(results, "budget", &sheet));
-  const fsl_status status = fill_budget(&sheet);
   fsl_sheet_close(&sheet);
   return status;
 }
