@@ -101,12 +101,6 @@ fsl_status fsl_atoms_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, d
   return cross(ctx, posterior, &pass, posterior->atoms.forward, out);
 }
 
-static void unpack_spread(size_t m, const double *record, bool ok, double *out) {
-  const double *triangle = record + FSL_PARTIAL_VEC;
-  for (size_t j = 0; j < m; ++j)
-    for (size_t k = j; k < m; ++k) out[j * m + k] = out[k * m + j] = ok ? *triangle++ / record[FSL_PARTIAL_SUM] : NAN;
-}
-
 /* Expected values first, then second moments about them: a one-pass difference of squares would cancel. */
 fsl_status fsl_atoms_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                                      const double *x, double *expected, double *spread) {
@@ -123,7 +117,7 @@ fsl_status fsl_atoms_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterio
   records = records_of(ctx, &second);
   FSL_TRY(fsl_atoms_run(ctx, set, &second, set->forward, NULL, records));
   for (size_t i = 0; i < n; ++i)
-    unpack_spread(m, records + i * fsl_partial_width(second.shape), fsl_is_finite(m, expected + i * m),
-                  spread + i * m * m);
+    fsl_unpack_spread(m, records + i * fsl_partial_width(second.shape), fsl_is_finite(m, expected + i * m),
+                      spread + i * m * m);
   return FSL_OK;
 }

@@ -33,6 +33,12 @@ size_t fsl_pass_sums(fsl_pass_what what, size_t p) {
   return what == FSL_PASS_SPREAD ? p * (p + 1) / 2 : p;
 }
 
+void fsl_unpack_spread(size_t p, const double *record, bool ok, double *out) {
+  const double *triangle = record + FSL_PARTIAL_VEC;
+  for (size_t j = 0; j < p; ++j)
+    for (size_t k = j; k < p; ++k) out[j * p + k] = out[k * p + j] = ok ? *triangle++ / record[FSL_PARTIAL_SUM] : NAN;
+}
+
 fsl_status fsl_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_tiles *out) {
   const size_t lanes = pass->kernel->lanes, sums = pass->shape.p;
   *out = (fsl_tiles){.lanes = lanes};

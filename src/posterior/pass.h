@@ -40,6 +40,8 @@ void fsl_pass_block(const fsl_pass *pass, const fsl_tiles *tiles, const fsl_tile
 FSL_CHECKED fsl_status fsl_pass_run(fsl_ctx *ctx, const fsl_pass *pass, const fsl_block *block, double *records);
 /* Width of the weighted sums of a pass: p, or p (p + 1)/2 for a spread. */
 size_t fsl_pass_sums(fsl_pass_what what, size_t p);
+/* out (p, p): the matrix of a spread's record, divided by its sum; NaN where not `ok`. */
+void fsl_unpack_spread(size_t p, const double *record, bool ok, double *out);
 
 /* rows (n, width) of states first.. over `a` become (width, lanes); zeros beyond the last row. */
 void fsl_lanes_pack(size_t lanes, size_t n, size_t width, double a, const double *rows, size_t first, double *out);

@@ -16,8 +16,8 @@ typedef struct frame {
   fsl_pass pass;
 } frame;
 
-static fsl_status open_frame(fsl_ctx *ctx, const fsl_posterior *posterior, const fsl_group *group, size_t p, double a,
-                             double v, size_t n, const double *x, frame *out) {
+static fsl_status open_frame(fsl_ctx *ctx, const fsl_posterior *posterior, const fsl_group *group, fsl_pass_what what,
+                             size_t p, double a, double v, size_t n, const double *x, frame *out) {
   const size_t d = posterior->prior.d;
   *out = (frame){.group = group};
   FSL_TRY(fsl_group_noised(ctx, group, d, a, v, &out->noised));
@@ -26,13 +26,14 @@ static fsl_status open_frame(fsl_ctx *ctx, const fsl_posterior *posterior, const
   FSL_GET(ctx, out->row, d);
   fsl_group_states(group, &out->noised, n, d, x, out->rotated, out->scaled);
   out->pass = (fsl_pass){.kernel = posterior->kernel,
+                         .what = what,
                          .n = n,
                          .d = d,
                          .x = out->scaled,
                          .a = out->noised.a,
                          .v = out->noised.v,
                          .p = p,
-                         .shape = {.sides = 1, .p = p}};
+                         .shape = {.sides = 1, .p = fsl_pass_sums(what, p)}};
   out->noised.block.p = p;
   FSL_GET(ctx, out->records, n * fsl_partial_width(out->pass.shape));
   return FSL_OK;
@@ -52,7 +53,7 @@ static fsl_status group_means(fsl_ctx *ctx, const fsl_posterior *posterior, cons
                               double v, size_t n, const double *x, double *records) {
   const size_t d = posterior->prior.d;
   frame f;
-  FSL_TRY(open_frame(ctx, posterior, group, p, a, v, n, x, &f));
+  FSL_TRY(open_frame(ctx, posterior, group, FSL_PASS_MEANS, p, a, v, n, x, &f));
   FSL_TRY(fsl_pass_run(ctx, &f.pass, &f.noised.block, f.records));
   const size_t width = fsl_partial_width(f.pass.shape);
   for (size_t i = 0; i < n; ++i) mean_record(&f, d, i, f.records + i * width);
@@ -121,7 +122,6 @@ static fsl_status frame_vectors(fsl_ctx *ctx, frame *f, const double *mean, cons
       vector[k] *= f->noised.shrink[j];
     }
   }
-  f->pass.what = FSL_PASS_CROSS;
   f->pass.q = d;
   f->pass.payload_centre = f->pass.inner_centre = centre;
   f->pass.u = vector;
@@ -143,7 +143,7 @@ static fsl_status group_covariance(fsl_ctx *ctx, const fsl_posterior *posterior,
                                    double *records) {
   const size_t d = posterior->prior.d;
   frame f;
-  FSL_TRY(open_frame(ctx, posterior, group, d, a, v, n, x, &f));
+  FSL_TRY(open_frame(ctx, posterior, group, FSL_PASS_CROSS, d, a, v, n, x, &f));
   FSL_TRY(frame_vectors(ctx, &f, mean, u));
   FSL_TRY(fsl_pass_run(ctx, &f.pass, &f.noised.block, f.records));
   const size_t width = fsl_partial_width(f.pass.shape);
@@ -176,32 +176,88 @@ fsl_status fsl_mixtures_covariance_times(fsl_ctx *ctx, const fsl_posterior *post
 
 /* ---- linear A: E A = M m + b, Cov A = M C M^T, Cov(x, A) u = C M^T u --------------------------------------------- */
 
-/* column (n, d) = C M_k^T for row k of M; then column k of the spread is M times it. */
-static fsl_status spread_column(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
-                                const double *x, const double *mean, size_t k, double *u, double *column,
-                                double *spread) {
+/* A group's components measured: M m_k = M U shrink U^T mu_k + a part of the state alone. Then every M m_k - M m is a
+ * `feature` minus a centre of the state's, so one `spread` pass over the features gives all of Cov(M m_k). */
+static fsl_status measured_means(fsl_ctx *ctx, const frame *f, size_t m, const double *rows, double *features) {
+  const size_t d = f->pass.d, n = f->group->n;
+  double *across;
+  FSL_GET(ctx, across, d * m);
+  for (size_t j = 0; j < d; ++j)
+    for (size_t k = 0; k < m; ++k) across[j * m + k] = f->noised.shrink[j] * rows[k * d + j];
+  fsl_matmul(n, d, m, f->group->mean, across, 0.0, features);
+  return FSL_OK;
+}
+
+/* centre (n, m) = M m - M U gain U^T x: about the mean of the whole mixture, so that groups add up. */
+static void measured_centre(const frame *f, size_t m, const double *rows, const double *mean, double *centre) {
+  const size_t d = f->pass.d;
+  for (size_t i = 0; i < f->pass.n; ++i) {
+    fsl_group_rotate(f->group, d, mean + i * d, f->row);
+    for (size_t j = 0; j < d; ++j) f->row[j] -= f->noised.gain[j] * f->rotated[i * d + j];
+    fsl_matvec(m, d, rows, f->row, centre + i * m);
+  }
+}
+
+/* own (m (m + 1)/2) = M S' M^T, the part that every component of the group has. */
+static void measured_own(const frame *f, size_t m, const double *rows, double *own) {
+  const size_t d = f->pass.d;
+  for (size_t j = 0; j < m; ++j) {
+    for (size_t l = 0; l < d; ++l) f->row[l] = f->group->covariance->values[l] * f->noised.shrink[l] * rows[j * d + l];
+    for (size_t k = j; k < m; ++k) *own++ = fsl_dot(d, f->row, rows + k * d);
+  }
+}
+
+static fsl_status group_spread(fsl_ctx *ctx, const fsl_posterior *posterior, const fsl_group *group, double a, double v,
+                               size_t n, const double *x, const double *mean, double *records) {
   const size_t d = posterior->prior.d, m = posterior->problem->model->m;
-  for (size_t i = 0; i < n; ++i) memcpy(u + i * d, posterior->matrix + k * d, d * sizeof *u);
-  FSL_TRY(fsl_mixtures_covariance_times(ctx, posterior, a, v, n, x, mean, u, column));
-  for (size_t i = 0; i < n; ++i)
-    for (size_t j = 0; j <= k; ++j)
-      spread[(i * m + j) * m + k] = spread[(i * m + k) * m + j] = fsl_dot(d, posterior->matrix + j * d, column + i * d);
+  const size_t sums = fsl_pass_sums(FSL_PASS_SPREAD, m);
+  frame f;
+  double *rows, *features, *centre, *own;
+  FSL_TRY(open_frame(ctx, posterior, group, FSL_PASS_SPREAD, m, a, v, n, x, &f));
+  FSL_GET(ctx, rows, m * d);
+  FSL_GET(ctx, features, group->n * m);
+  FSL_GET(ctx, centre, n * m);
+  FSL_GET(ctx, own, sums);
+  for (size_t k = 0; k < m; ++k) fsl_group_rotate(group, d, posterior->matrix + k * d, rows + k * d);
+  FSL_TRY(measured_means(ctx, &f, m, rows, features));
+  measured_centre(&f, m, rows, mean, centre);
+  measured_own(&f, m, rows, own);
+  f.noised.block.payload = features;
+  f.pass.payload_centre = centre;
+  FSL_TRY(fsl_pass_run(ctx, &f.pass, &f.noised.block, f.records));
+  for (size_t i = 0; i < n; ++i) {
+    double *record = f.records + i * fsl_partial_width(f.pass.shape);
+    record[FSL_PARTIAL_MAX] += f.noised.constant;
+    fsl_axpy(sums, record[FSL_PARTIAL_SUM], own, record + FSL_PARTIAL_VEC);
+  }
+  fsl_partial_merge(f.pass.shape, n, records, f.records);
+  return FSL_OK;
+}
+
+static fsl_status spread_of(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n, const double *x,
+                            const double *mean, double *spread) {
+  const size_t d = posterior->prior.d, m = posterior->problem->model->m;
+  const fsl_partial_shape shape = {.sides = 1, .p = fsl_pass_sums(FSL_PASS_SPREAD, m)};
+  double *records;
+  FSL_GET(ctx, records, n * fsl_partial_width(shape));
+  fsl_partial_clear(shape, n, records);
+  for (size_t g = 0; g < posterior->prior_groups.n; ++g) {
+    const fsl_arena_mark inner = fsl_arena_now(ctx->arena);
+    FSL_TRY(group_spread(ctx, posterior, &posterior->prior_groups.group[g], a, v, n, x, mean, records));
+    fsl_arena_release(ctx->arena, inner);
+  }
+  for (size_t i = 0; i < n; ++i) {
+    const bool ok = fsl_is_finite(d, x + i * d) && fsl_is_finite(d, mean + i * d);
+    fsl_unpack_spread(m, records + i * fsl_partial_width(shape), ok, spread + i * m * m);
+  }
   return FSL_OK;
 }
 
 fsl_status fsl_mixtures_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                                         const double *x, const double *mean, double *expected, double *spread) {
-  const size_t d = posterior->prior.d, m = posterior->problem->model->m;
-  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  double *u, *column;
-  for (size_t i = 0; i < n; ++i)
-    posterior->problem->model->value(posterior->problem->model, mean + i * d, expected + i * m);
-  if (spread == NULL) return FSL_OK;
-  FSL_GET(ctx, u, n * d);
-  FSL_GET(ctx, column, n * d);
-  for (size_t k = 0; k < m; ++k) FSL_TRY(spread_column(ctx, posterior, a, v, n, x, mean, k, u, column, spread));
-  fsl_arena_release(ctx->arena, mark);
-  return FSL_OK;
+  const fsl_forward_model *model = posterior->problem->model;
+  for (size_t i = 0; i < n; ++i) model->value(model, mean + i * model->d, expected + i * model->m);
+  return spread != NULL ? spread_of(ctx, posterior, a, v, n, x, mean, spread) : FSL_OK;
 }
 
 fsl_status fsl_mixtures_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
