@@ -158,6 +158,16 @@ static void every_type_is_read(void **state) {
   assert_true(p->covariances.data[1].value.rank == 1 && p->covariances.data[1].value.data[1] == 3);
 }
 
+static void booleans_have_the_six_spellings_of_yaml_1_2(void **state) {
+  static const char *const texts[] = {"boolean: true",  "boolean: True",  "boolean: TRUE",
+                                      "boolean: false", "boolean: False", "boolean: FALSE"};
+  for (size_t i = 0; i < 6; i++) {
+    const sample_params *const p = bind(*state, texts[i]);
+    assert_non_null(p);
+    assert_int_equal(p->boolean, i < 3);
+  }
+}
+
 static void a_covariance_may_be_a_matrix(void **state) {
   const sample_params *const p =
       bind(*state, "covariance: [[2, 1], [1, 2]]\ncovariances: [[[1, 0], [0, 1]], 2, [3, 4]]");
@@ -240,10 +250,15 @@ static void every_default_of_the_catalog_binds(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(defaults_go_through_the_same_code), TEST(every_type_is_read),
-      TEST(a_covariance_may_be_a_matrix),      TEST(ranges_hold_for_numbers_and_entries),
-      TEST(shapes_unify_across_parameters),    TEST(a_check_names_the_place_of_its_parameter),
-      TEST(wrong_types_are_told_apart),        TEST(every_default_of_the_catalog_binds),
+      TEST(defaults_go_through_the_same_code),
+      TEST(every_type_is_read),
+      TEST(a_covariance_may_be_a_matrix),
+      TEST(booleans_have_the_six_spellings_of_yaml_1_2),
+      TEST(ranges_hold_for_numbers_and_entries),
+      TEST(shapes_unify_across_parameters),
+      TEST(a_check_names_the_place_of_its_parameter),
+      TEST(wrong_types_are_told_apart),
+      TEST(every_default_of_the_catalog_binds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

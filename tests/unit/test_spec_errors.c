@@ -222,6 +222,28 @@ static void all_errors_come_at_once_in_the_order_of_the_file(void **unused) {
       "s.yaml:10:40: the grid's approximation has no entry 'nope'; expected one of fsr, tmpd\n");
 }
 
+static void errors_on_one_line_go_by_column(void **unused) {
+  (void)unused;
+  expect_errors("{times: [2], seed: -1, name: a b, grid: {prior: [gmm-grid], forward_model: [identity], noise_level: "
+                "[0], approximation: [fsr], n_train: [0]}}\n",
+                0, NULL,
+                "s.yaml:1:10: the time 2 is not inside (0, t_max), t_max being 1\n"
+                "s.yaml:1:20: 'seed' is -1, expected 0 to 9223372036854775807\n"
+                "s.yaml:1:30: 'name' is 'a b', expected 1 to 100 letters, digits, hyphens and underscores\n"
+                "s.yaml:1:102: a noise level is 0, expected a finite standard deviation above 0\n"
+                "s.yaml:1:138: 'n_train' is '0', expected a positive integer or .inf\n");
+}
+
+/* Names of entries with errors are unknown, so an exclusion of them is no second error. */
+static void an_error_is_not_reported_twice(void **unused) {
+  (void)unused;
+  char text[1024];
+  compose(8, "  n_train: [64, 0]\nexclude: [{n_train: 0}]\nsampler: {t_max: -1}", text, sizeof text);
+  expect_errors(text, 0, NULL,
+                "s.yaml:8:17: 'n_train' is '0', expected a positive integer or .inf\n"
+                "s.yaml:10:18: 't_max' is -1, expected above 0 and at most 1\n");
+}
+
 static void an_entry_that_fits_with_no_other_is_an_error(void **unused) {
   (void)unused;
   expect_errors("name: test\nseed: 1\n"
@@ -311,7 +333,7 @@ static void bytes_that_are_no_text_have_a_place(void **unused) {
 static void errors_of_overrides_have_their_number_and_column(void **unused) {
   (void)unused;
   char text[1024];
-  const char *const wrong_ones[] = {"grid.n_train=[64, many]",  "steps",           "grid.prior.7.mean=[1]",
+  const char *const wrong_ones[] = {"grid.n_train=[64, many]",  "steps",           "grid.prior.1.mean=[1]",
                                     "sampler.steps=-5",         "seed=",           "grid.approximation.0.zeta=1",
                                     "grid..n_train=[1]",        "smapler.steps=5", "times=[0.5",
                                     "grid.prior.0.covariance=x"};
@@ -320,7 +342,7 @@ static void errors_of_overrides_have_their_number_and_column(void **unused) {
                 "s.yaml:1:7: 'name' is 'a b', expected 1 to 100 letters, digits, hyphens and underscores\n"
                 "--set:1:19: 'n_train' is 'many', expected a real number\n"
                 "--set:2:1: 'steps', expected KEY=VALUE on one line, such as grid.n_train=[64,256]\n"
-                "--set:3:12: '7' is no item of the list, expected 0 to 0\n"
+                "--set:3:12: '1' is no item of the list, expected 0 to 0\n"
                 "--set:4:15: 'steps' is -5, expected an integer from 1 to 10000000\n"
                 "--set:5:6: 'seed=' has no value, expected KEY=VALUE\n"
                 "--set:6:22: there is 'fsr', which holds no 'zeta': set the whole value\n"
@@ -335,6 +357,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_wrong_spec_is_named_with_place_and_remedy),
       cmocka_unit_test(all_errors_come_at_once_in_the_order_of_the_file),
+      cmocka_unit_test(errors_on_one_line_go_by_column),
+      cmocka_unit_test(an_error_is_not_reported_twice),
       cmocka_unit_test(an_entry_that_fits_with_no_other_is_an_error),
       cmocka_unit_test(no_more_than_a_hundred_lines_are_given),
       cmocka_unit_test(an_error_is_one_line_whatever_the_spec_holds),

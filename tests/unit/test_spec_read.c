@@ -206,7 +206,7 @@ static void names_are_made_unique_by_parameters_then_by_number(void **state) {
 }
 
 static void overrides_replace_add_and_reach_into_lists(void **state) {
-  const char *const set[] = {"grid.n_train=[16, .inf]",
+  const char *const set[] = {"grid.n_train=[1, .inf]",
                              "grid.prior.0.mean=[1, 2]",
                              "sampler.steps=7",
                              "sampler.time_grid=quadratic",
@@ -214,7 +214,7 @@ static void overrides_replace_add_and_reach_into_lists(void **state) {
                              "seed=5",
                              "seed=6"};
   const fsl_spec *const s = read_spec(*state, small, 7, set);
-  assert_true(s->n_n_train == 2 && s->n_train[0] == 16 && isinf(s->n_train[1]));
+  assert_true(s->n_n_train == 2 && s->n_train[0] == 1 && isinf(s->n_train[1]));
   assert_int_equal(s->prior_of[0].d, 2);
   assert_int_equal(s->steps, 7);
   assert_string_equal(s->time_grid.kind->name, "quadratic");
