@@ -46,7 +46,7 @@ ends 0 "--set changes the plan" "$FSLENS" plan "$spec" --set replicates=1 --set 
 says "12 cells" "as the spec itself would"
 ends 2 "a wrong --set is refused" "$FSLENS" plan "$spec" --set grid.n_trian=[64]
 says "--set:1:" "with its place"
-sed 's/sigma-dps/sigma-dsp/; s/replicates: 4/replicates: none/' "$spec" >"$here/wrong.yaml"
+sed 's/sigma-dps/sigma-dsp/; s/replicates: 5/replicates: none/' "$spec" >"$here/wrong.yaml"
 ends 2 "a wrong spec is refused by plan" "$FSLENS" plan "$here/wrong.yaml"
 says "wrong.yaml:10:24: " "with file, line and column"
 says "wrong.yaml:12:13: " "all errors at once"
@@ -98,6 +98,7 @@ ends 0 "show" "$FSLENS" show "$here/a.h5"
 says "sliced_w1, prior bumps" "show has tables"
 says "floor (exact samples)" "with floors"
 says "error budget" "and the error budget"
+says "rates in N" "and rates"
 says "memorised" "and says what is memorised"
 ends 0 "show --metric --by" "$FSLENS" show "$here/a.h5" --metric mode_weight_tv --by t
 says "mode_weight_tv, prior tri" "shows that metric"

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Long checks: a minute of damaged specs through the loader, then the whole table of known failures. SECONDS_EACH sets the
+# length of the first. With SAN=1 the build that is tested has the sanitizers.
+. "$(dirname "$0")/e2e/common.sh"
+for build in "$FSLENS" "${FSLENS%/fslens}-san/fslens"; do [ -x "$build" ] && fuzzed=$build; done
+echo "damaged specs through $fuzzed"
+ASAN_OPTIONS=detect_leaks=0 "$PYTHON" tests/e2e/fuzz_specs.py "$fuzzed" "$here" "${SECONDS_EACH:-60}"
+fuzz=$?
+report "no spec crashes the loader" $fuzz
+"$PYTHON" tests/e2e/failures_table.py "$FSLENS" "$here" full
+table=$?
+report "methods fail as an independent implementation saw them fail" $table
+exit $((fuzz | table))
