@@ -36,11 +36,11 @@ fsl_status fsl_results_write(fsl_ctx *ctx, const char *path, const fsl_spec *spe
   const char *const beside = fsl_text_format(ctx->arena, "%s.tmp-%ld", path, (long)getpid());
   if (beside == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
   measure(&r);
-  FSL_TRY(fsl_h5_create(ctx, beside, &r.h));
-  fsl_status status = assemble(&r, provenance);
+  fsl_status status = fsl_h5_create(ctx, beside, &r.h);
+  if (status == FSL_OK) status = assemble(&r, provenance);
   if (status == FSL_OK)
     status = fsl_h5_close(&r.h);
-  else
+  else if (r.h.file >= 0)
     H5Fclose(r.h.file); /* the first error is the one to report */
   if (status == FSL_OK) status = fsl_h5_put_in_place(ctx, beside, path);
   if (status != FSL_OK) unlink(beside);
