@@ -5,10 +5,20 @@
 #include "runner/nap.h"
 #include "runner/schedule.h"
 
+/* A lone worker gets its next job while it computes, when both are this short: it never waits for an answer to cross.
+ */
+static const double short_job = 0.02;
+
+typedef struct worker_state {
+  fsl_block block; /* whose first worker this is */
+  int orders;      /* that it has not answered yet */
+  double cost;     /* of the last one */
+} worker_state;
+
 typedef struct master {
   fsl_campaign *campaign;
   fsl_schedule schedule;
-  fsl_block *block_of; /* n_workers: the block whose first worker this is */
+  worker_state *worker; /* n_workers */
   int n_running;
 } master;
 
@@ -25,20 +35,34 @@ static void note_clipped(const fsl_ctx *ctx, const master *m, const fsl_job *job
             job->max_ranks, m->schedule.forced);
 }
 
+static void start(const fsl_ctx *ctx, master *m, int64_t job, fsl_block block) {
+  const fsl_job *const next = &m->campaign->grid->jobs[job];
+  worker_state *const worker = &m->worker[block.first];
+  note_clipped(ctx, m, next);
+  fsl_schedule_set(&m->schedule, block, true);
+  m->schedule.pending_seconds -= next->cost;
+  *worker = (worker_state){.block = block, .orders = worker->orders + 1, .cost = next->cost};
+  m->n_running++;
+  m->campaign->next++;
+  order_block(block, job);
+}
+
+/* A worker alone with one short job, for a second one; block.level -1: there is none. */
+static fsl_block find_ready(const master *m, double cost) {
+  for (int i = 0; cost < short_job && i < m->schedule.n_workers; i++)
+    if (m->worker[i].orders == 1 && m->worker[i].block.level == 0 && m->worker[i].cost < short_job)
+      return m->worker[i].block;
+  return (fsl_block){0, -1};
+}
+
 /* Starts jobs while there are any and a block is free. */
 static void start_jobs(const fsl_ctx *ctx, master *m) {
-  fsl_campaign *const c = m->campaign;
-  for (int64_t job; (job = fsl_campaign_peek(c)) >= 0;) {
-    const fsl_job *const next = &c->grid->jobs[job];
-    const fsl_block block = fsl_schedule_next(&m->schedule, next->cost, next->max_ranks);
+  for (int64_t job; (job = fsl_campaign_peek(m->campaign)) >= 0;) {
+    const fsl_job *const next = &m->campaign->grid->jobs[job];
+    fsl_block block = fsl_schedule_next(&m->schedule, next->cost, next->max_ranks);
+    if (block.level < 0 && m->schedule.forced == 0) block = find_ready(m, next->cost);
     if (block.level < 0) return;
-    note_clipped(ctx, m, next);
-    fsl_schedule_set(&m->schedule, block, true);
-    m->schedule.pending_seconds -= next->cost;
-    m->block_of[block.first] = block;
-    m->n_running++;
-    c->next++;
-    order_block(block, job);
+    start(ctx, m, job, block);
   }
 }
 
@@ -50,14 +74,14 @@ static fsl_status take_answer(fsl_ctx *ctx, master *m, const MPI_Status *envelop
   uint8_t *bytes;
   FSL_GET(ctx, bytes, (size_t)size + 1);
   MPI_Recv(bytes, size, MPI_BYTE, envelope->MPI_SOURCE, envelope->MPI_TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-  const int worker = envelope->MPI_SOURCE - 1;
-  fsl_schedule_set(&m->schedule, m->block_of[worker], false);
+  worker_state *const worker = &m->worker[envelope->MPI_SOURCE - 1];
+  if (--worker->orders == 0) fsl_schedule_set(&m->schedule, worker->block, false);
   m->n_running--;
   if (envelope->MPI_TAG == FSL_TAG_RECORD) return fsl_campaign_take(ctx, m->campaign, bytes, (size_t)size);
   m->campaign->stopping = true;
   const bool asked = *ctx->stop != 0;
   const fsl_status status =
-      asked ? FSL_OK : fsl_fail(ctx, FSL_EINTERNAL, "worker %d gave up: %s", worker + 1, (const char *)bytes);
+      asked ? FSL_OK : fsl_fail(ctx, FSL_EINTERNAL, "worker %d gave up: %s", envelope->MPI_SOURCE, (const char *)bytes);
   fsl_arena_release(ctx->arena, mark);
   return status;
 }
@@ -100,7 +124,7 @@ fsl_status fsl_master_loop(fsl_ctx *ctx, fsl_campaign *campaign, int n_workers) 
   m.schedule = (fsl_schedule){
       .n_workers = n_workers, .forced = campaign->options->group, .pending_seconds = pending_seconds(campaign)};
   FSL_GET(ctx, m.schedule.busy, n_workers);
-  FSL_GET(ctx, m.block_of, n_workers);
+  FSL_GET(ctx, m.worker, n_workers);
   const fsl_status status = serve(ctx, &m);
   for (int i = 0; i < n_workers; i++) order_block((fsl_block){i, 0}, -1);
   return status;
