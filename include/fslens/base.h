@@ -94,6 +94,9 @@ void fsl_say(const fsl_ctx *ctx, fsl_log_level level, const char *format, ...) _
 double fsl_now(void); /* seconds on a monotonic clock */
 /* FSL_ESTOP when a stop was asked for, FSL_ETIME past the deadline, else FSL_OK. */
 FSL_CHECKED fsl_status fsl_check_stop(fsl_ctx *ctx);
+/* The same on a team of one; FSL_OK on a larger one. For work between exchanges: there a rank must not leave by itself,
+ * since the others would wait for it in the next exchange, which carries the stop to all. */
+FSL_CHECKED fsl_status fsl_check_stop_alone(fsl_ctx *ctx);
 
 /* Takes n zeroed items for `pointer` from the context's arena, or returns FSL_ENOMEM from the caller. */
 #define FSL_GET(ctx, pointer, n)                                                                                       \

@@ -50,3 +50,5 @@ fsl_status fsl_check_stop(fsl_ctx *ctx) {
   if (ctx->deadline > 0 && fsl_now() > ctx->deadline) return fsl_fail(ctx, FSL_ETIME, "its time limit has passed");
   return FSL_OK;
 }
+
+fsl_status fsl_check_stop_alone(fsl_ctx *ctx) { return ctx->team->size > 1 ? FSL_OK : fsl_check_stop(ctx); }
