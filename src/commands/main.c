@@ -3,6 +3,7 @@
 #include "commands/options.h"
 
 #include "base/text.h"
+#include "store/h5.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,7 @@ static int complain(const char *name) {
 }
 
 int main(int argc, char **argv) {
+  fsl_h5_start();
   if (argc < 2) {
     print_help(stderr);
     return FSL_EXIT_USAGE;

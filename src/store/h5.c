@@ -20,6 +20,10 @@ static fsl_status failed(fsl_h5 *h, const char *what, const char *name) {
 
 /* ---- files and groups ------------------------------------------------------------------------------------------- */
 
+void fsl_h5_start(void) {
+  H5dont_atexit();
+}
+
 static hid_t creation_order(hid_t class) {
   const hid_t list = H5Pcreate(class);
   if (list >= 0) H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);

@@ -13,6 +13,9 @@ typedef struct fsl_h5 {
   hid_t file;
 } fsl_h5;
 
+/* Once, before anything else of HDF5: the library's own exit handler crashes after a file could not be closed on a full
+ * disk, and with it would go the program's exit status. Every file is closed by its opener. */
+void fsl_h5_start(void);
 FSL_CHECKED fsl_status fsl_h5_create(fsl_ctx *ctx, const char *path, fsl_h5 *out);
 FSL_CHECKED fsl_status fsl_h5_close(fsl_h5 *h);
 /* The last step of writing `path` safely: its finished copy is synced, renamed to it, and the folder synced. */
