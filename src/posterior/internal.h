@@ -85,7 +85,8 @@ struct fsl_posterior {
   fsl_atom_set atoms;
   fsl_mixture prior, conditioned; /* mixtures; of atoms only `prior`'s mode counts and flags are used */
   fsl_groups prior_groups, conditioned_groups;
-  const double *matrix; /* (m, d) of a linear model; mixtures only */
+  const double *matrix;   /* (m, d) of a linear model; mixtures only */
+  const double *measured; /* (n, m): M mu_k where one isotropic covariance is all there is; else NULL */
 };
 
 /* The implementations behind the functions of fslens/posterior.h. */

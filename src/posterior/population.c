@@ -178,9 +178,13 @@ fsl_status fsl_mixtures_covariance_times(fsl_ctx *ctx, const fsl_posterior *post
 
 /* A group's components measured: M m_k = M U shrink U^T mu_k + a part of the state alone. Then every M m_k - M m is a
  * `feature` minus a centre of the state's, so one `spread` pass over the features gives all of Cov(M m_k). */
-static fsl_status measured_means(fsl_ctx *ctx, const frame *f, size_t m, const double *rows, double *features) {
+static fsl_status measured_means(fsl_ctx *ctx, const fsl_posterior *posterior, const frame *f, size_t m,
+                                 const double *rows, double *features) {
   const size_t d = f->pass.d, n = f->group->n;
   double *across;
+  for (size_t i = 0; i < n * m && posterior->measured != NULL; ++i)
+    features[i] = f->noised.shrink[0] * posterior->measured[i];
+  if (posterior->measured != NULL) return FSL_OK;
   FSL_GET(ctx, across, d * m);
   for (size_t j = 0; j < d; ++j)
     for (size_t k = 0; k < m; ++k) across[j * m + k] = f->noised.shrink[j] * rows[k * d + j];
@@ -219,7 +223,7 @@ static fsl_status group_spread(fsl_ctx *ctx, const fsl_posterior *posterior, con
   FSL_GET(ctx, centre, n * m);
   FSL_GET(ctx, own, sums);
   for (size_t k = 0; k < m; ++k) fsl_group_rotate(group, d, posterior->matrix + k * d, rows + k * d);
-  FSL_TRY(measured_means(ctx, &f, m, rows, features));
+  FSL_TRY(measured_means(ctx, posterior, &f, m, rows, features));
   measured_centre(&f, m, rows, mean, centre);
   measured_own(&f, m, rows, own);
   f.noised.block.payload = features;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/linalg.h"
 #include "posterior/internal.h"
 
 /* ---- equal atoms --------------------------------------------------------------------------------------------------
@@ -126,6 +127,18 @@ static fsl_status population_of_atoms(fsl_ctx *ctx, const fsl_problem *problem, 
   return FSL_OK;
 }
 
+/* One isotropic covariance scales the components' part of M m_k by one number at every time: M mu_k is found once. */
+static fsl_status measure_means(fsl_ctx *ctx, fsl_posterior *made, size_t m) {
+  const fsl_mixture *prior = &made->prior;
+  double *measured;
+  if (prior->n_covariances != 1 || !prior->covariance->isotropic || prior->covariance->vectors != NULL) return FSL_OK;
+  FSL_GET(ctx, measured, prior->n * m);
+  for (size_t k = 0; k < prior->n; ++k)
+    fsl_matvec(m, prior->d, made->matrix, prior->mean + k * prior->d, measured + k * m);
+  made->measured = measured;
+  return FSL_OK;
+}
+
 static fsl_status population_of_mixture(fsl_ctx *ctx, const fsl_problem *problem, fsl_posterior *made) {
   const fsl_forward_model *model = problem->model;
   made->log_evidence = NAN;
@@ -138,6 +151,7 @@ static fsl_status population_of_mixture(fsl_ctx *ctx, const fsl_problem *problem
                                 &made->conditioned, &made->log_evidence));
   made->matrix = matrix;
   made->is_exact = true;
+  FSL_TRY(measure_means(ctx, made, model->m));
   return fsl_groups_create(ctx, &made->conditioned, &made->conditioned_groups);
 }
 
