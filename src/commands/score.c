@@ -11,7 +11,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { STATES, OUTPUT, SET };
@@ -39,17 +38,29 @@ typedef struct states {
 } states;
 
 enum { PRIOR_SCORE, POSTERIOR_SCORE, LIKELIHOOD_SCORE, N_SCORES };
+enum { N_CELL_AXES = 7, N_AXES = 9 };
 
 typedef struct scoring {
   fsl_ctx *ctx;
   const fsl_spec *spec;
   states s;
-  size_t n_cells;
-  double *score[N_SCORES]; /* (n_cells, n, d): in the cell's order */
+  fsl_h5 h;
+  hid_t scale[N_AXES], variable[N_SCORES]; /* -1: not made yet */
 } scoring;
 
 /* ---- states -------------------------------------------------------------------------------------------------------
  */
+
+/* States that are not finite keep their place and get NaN. */
+static size_t count_nonfinite(const states *s) {
+  size_t n = 0;
+  for (size_t i = 0; i < s->n; i++) {
+    bool finite = true;
+    for (size_t j = 0; j < s->d; j++) finite = finite && isfinite(s->x[i * s->d + j]);
+    n += !finite;
+  }
+  return n;
+}
 
 static fsl_status read_states(fsl_ctx *ctx, const fsl_spec *spec, const char *path, states *out) {
   fsl_array x, t;
@@ -62,6 +73,9 @@ static fsl_status read_states(fsl_ctx *ctx, const fsl_spec *spec, const char *pa
   for (size_t i = 0; i < out->n; i++)
     if (!(t.data[i] > 0 && t.data[i] <= 1))
       return fsl_fail(ctx, FSL_EINPUT, "%s: time %zu is %g, expected above 0 and at most 1", path, i + 1, t.data[i]);
+  const size_t nonfinite = count_nonfinite(out);
+  if (nonfinite > 0)
+    fsl_say(ctx, FSL_LOG_WARN, "%s: %zu of %zu states are not finite; their scores are NaN", path, nonfinite, out->n);
   for (size_t p = 0; p < spec->n_priors; p++)
     if (spec->prior_of[p].d == out->d) return FSL_OK;
   return fsl_fail(ctx, FSL_EINPUT, "%s: its states have %zu components, no prior of the spec has that dimension", path,
@@ -71,40 +85,51 @@ static fsl_status read_states(fsl_ctx *ctx, const fsl_spec *spec, const char *pa
 /* ---- scores ---------------------------------------------------------------------------------------------------------
  */
 
-/* Runs of states that share a time are scored together. */
-static fsl_status score_states(scoring *z, const fsl_entry *method, const fsl_posterior *posterior, size_t cell) {
+/* Runs of states that share a time are scored together. score: (n, d) each. */
+static fsl_status score_states(const scoring *z, const fsl_entry *method, const fsl_posterior *posterior,
+                               double *const score[N_SCORES]) {
   const fsl_approximation_kind *const kind = (const fsl_approximation_kind *)(const void *)method->kind;
   const fsl_diffusion *const diffusion = &z->spec->schedule;
   for (size_t i = 0, end; i < z->s.n; i = end) {
     for (end = i + 1; end < z->s.n && z->s.t[end] == z->s.t[i]; end++) continue;
     const double t = z->s.t[i];
-    const size_t at = (cell * z->s.n + i) * z->s.d;
+    const size_t at = i * z->s.d;
     FSL_TRY(fsl_approximation_score(z->ctx, kind, method->params, posterior, t, diffusion->a(diffusion, t),
-                                    diffusion->v(diffusion, t), end - i, z->s.x + i * z->s.d,
-                                    z->score[LIKELIHOOD_SCORE] + at, z->score[PRIOR_SCORE] + at,
-                                    z->score[POSTERIOR_SCORE] + at));
+                                    diffusion->v(diffusion, t), end - i, z->s.x + at, score[LIKELIHOOD_SCORE] + at,
+                                    score[PRIOR_SCORE] + at, score[POSTERIOR_SCORE] + at));
   }
+  return FSL_OK;
+}
+
+static fsl_status write_cell(scoring *z, fsl_point point, double *const score[N_SCORES]) {
+  const int index[N_CELL_AXES] = {point.prior,   point.forward_model, point.noise_level, point.approximation,
+                                  point.n_train, point.replicate,     point.observation};
+  hsize_t start[N_AXES] = {0}, count[N_AXES] = {1, 1, 1, 1, 1, 1, 1, z->s.n, z->s.d};
+  for (size_t i = 0; i < N_CELL_AXES; i++) start[i] = (hsize_t)index[i];
+  for (size_t i = 0; i < N_SCORES; i++)
+    FSL_TRY(fsl_h5_write_slab(&z->h, z->variable[i], N_AXES, start, count, score[i]));
   return FSL_OK;
 }
 
 static fsl_status score_cell(scoring *z, size_t cell) {
   const fsl_point point = fsl_grid_point(z->spec, cell);
-  const fsl_entry *const method = &z->spec->approximations[point.approximation];
   fsl_problem problem;
   fsl_posterior *posterior;
+  double *score[N_SCORES];
+  for (size_t i = 0; i < N_SCORES; i++) FSL_GET(z->ctx, score[i], z->s.n * z->s.d);
   FSL_TRY(fsl_job_problem(z->ctx, z->spec, point, &problem));
   FSL_TRY(fsl_job_posterior(z->ctx, z->spec, point, &problem, &posterior));
-  return score_states(z, method, posterior, cell);
+  FSL_TRY(score_states(z, &z->spec->approximations[point.approximation], posterior, score));
+  return write_cell(z, point, score);
 }
 
-static fsl_status score_all(scoring *z, const fsl_grid *grid) {
-  for (size_t i = 0; i < N_SCORES; i++) {
-    FSL_GET(z->ctx, z->score[i], z->n_cells * z->s.n * z->s.d);
-    for (size_t j = 0; j < z->n_cells * z->s.n * z->s.d; j++) z->score[i][j] = NAN;
-  }
-  for (size_t cell = 0; cell < z->n_cells; cell++) {
+/* Cells that are skipped stay NaN, the fill value. */
+static fsl_status score_all(scoring *z) {
+  fsl_grid grid;
+  FSL_TRY(fsl_grid_create(z->ctx, z->spec, &grid));
+  for (size_t cell = 0; cell < grid.n_cells; cell++) {
     const fsl_point point = fsl_grid_point(z->spec, cell);
-    if (grid->cell_status[cell] != FSL_CELL_NOT_RUN || z->spec->prior_of[point.prior].d != z->s.d) continue;
+    if (grid.cell_status[cell] != FSL_CELL_NOT_RUN || z->spec->prior_of[point.prior].d != z->s.d) continue;
     const fsl_arena_mark mark = fsl_arena_now(z->ctx->arena);
     FSL_TRY(score_cell(z, cell));
     fsl_arena_release(z->ctx->arena, mark);
@@ -112,89 +137,96 @@ static fsl_status score_all(scoring *z, const fsl_grid *grid) {
   return FSL_OK;
 }
 
-/* ---- the file
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------------------------------
+ */
 
-enum { N_AXES = 9 };
-
-static fsl_status entry_scale(fsl_h5 *h, hid_t root, const char *axis, size_t n, const fsl_entry *entries, hid_t *out) {
+static fsl_status entry_scale(scoring *z, const char *axis, const char *title, size_t n, const fsl_entry *entries,
+                              hid_t *out) {
   const char **names;
-  FSL_GET(h->ctx, names, n);
+  FSL_GET(z->ctx, names, n);
   for (size_t i = 0; i < n; i++) names[i] = entries[i].name;
-  return fsl_h5_scale_texts(h, root, axis, n, names, NULL, out);
+  return fsl_h5_scale_texts(&z->h, z->h.file, axis, n, names, title, out);
 }
 
-static fsl_status noise_scale(fsl_h5 *h, hid_t root, const fsl_spec *spec, hid_t *out) {
-  double *level;
-  FSL_GET(h->ctx, level, spec->n_noise_levels);
-  for (size_t i = 0; i < spec->n_noise_levels; i++) level[i] = spec->noise_levels[i].level;
-  return fsl_h5_scale_reals(h, root, "noise_level", spec->n_noise_levels, level, NULL, out);
-}
-
-static fsl_status add_scales(fsl_h5 *h, hid_t root, const scoring *z, hid_t scale[N_AXES]) {
+static fsl_status noise_scale(scoring *z, hid_t *out) {
+  static const fsl_h5_about about = {"noise_name", "name of the noise level", NULL, NULL};
   const fsl_spec *const spec = z->spec;
-  FSL_TRY(entry_scale(h, root, "prior", spec->n_priors, spec->priors, &scale[0]));
-  FSL_TRY(entry_scale(h, root, "forward_model", spec->n_forward_models, spec->forward_models, &scale[1]));
-  FSL_TRY(noise_scale(h, root, spec, &scale[2]));
-  FSL_TRY(entry_scale(h, root, "approximation", spec->n_approximations, spec->approximations, &scale[3]));
-  FSL_TRY(fsl_h5_scale_reals(h, root, "n_train", spec->n_n_train, spec->n_train, NULL, &scale[4]));
-  FSL_TRY(fsl_h5_scale_numbers(h, root, "replicate", spec->replicates, NULL, &scale[5]));
-  FSL_TRY(fsl_h5_scale_numbers(h, root, "observation", spec->n_observations, NULL, &scale[6]));
-  FSL_TRY(fsl_h5_scale_numbers(h, root, "state", z->s.n, NULL, &scale[7]));
-  return fsl_h5_scale_numbers(h, root, "component", z->s.d, NULL, &scale[8]);
+  double *level;
+  const char **name;
+  FSL_GET(z->ctx, level, spec->n_noise_levels);
+  FSL_GET(z->ctx, name, spec->n_noise_levels);
+  for (size_t i = 0; i < spec->n_noise_levels; i++) {
+    level[i] = spec->noise_levels[i].level;
+    name[i] = spec->noise_levels[i].name;
+  }
+  FSL_TRY(fsl_h5_scale_reals(&z->h, z->h.file, "noise_level", spec->n_noise_levels, level,
+                             "standard deviation of the measurement noise (root mean square over components)", out));
+  return fsl_h5_texts(&z->h, z->h.file, &about, 1, out, name);
 }
 
-static fsl_status write_score(fsl_h5 *h, hid_t root, const scoring *z, const hid_t *scale, size_t which) {
+static fsl_status add_scales(scoring *z) {
+  const fsl_spec *const spec = z->spec;
+  fsl_h5 *const h = &z->h;
+  hid_t *const scale = z->scale;
+  FSL_TRY(entry_scale(z, "prior", "prior of the inverse problem", spec->n_priors, spec->priors, &scale[0]));
+  FSL_TRY(entry_scale(z, "forward_model", "forward model", spec->n_forward_models, spec->forward_models, &scale[1]));
+  FSL_TRY(noise_scale(z, &scale[2]));
+  FSL_TRY(entry_scale(z, "approximation", "likelihood-score approximation", spec->n_approximations,
+                      spec->approximations, &scale[3]));
+  FSL_TRY(fsl_h5_scale_reals(h, h->file, "n_train", spec->n_n_train, spec->n_train,
+                             "number of training samples; inf: the population", &scale[4]));
+  FSL_TRY(fsl_h5_scale_numbers(h, h->file, "replicate", spec->replicates, "independent training set", &scale[5]));
+  FSL_TRY(fsl_h5_scale_numbers(h, h->file, "observation", spec->n_observations, "independent measurement", &scale[6]));
+  FSL_TRY(fsl_h5_scale_numbers(h, h->file, "state", z->s.n, "state, as given", &scale[7]));
+  return fsl_h5_scale_numbers(h, h->file, "component", z->s.d, "component of the state", &scale[8]);
+}
+
+static fsl_status write_times(scoring *z) {
+  static const fsl_h5_about about = {"t", "diffusion time of the state", NULL, NULL};
+  const hsize_t start = 0, count = z->s.n;
+  hid_t variable;
+  FSL_TRY(fsl_h5_variable(&z->h, z->h.file, &about, H5T_NATIVE_DOUBLE, 1, &z->scale[7], &variable));
+  const fsl_status status = fsl_h5_write_slab(&z->h, variable, 1, &start, &count, z->s.t);
+  H5Dclose(variable);
+  return status;
+}
+
+static fsl_status write_all(scoring *z) {
   static const fsl_h5_about about[N_SCORES] = {
       [PRIOR_SCORE] = {"prior_score", "grad log p(x_t)", NULL, NULL},
       [POSTERIOR_SCORE] = {"posterior_score", "prior score plus the method's likelihood score", NULL, NULL},
       [LIKELIHOOD_SCORE] = {"likelihood_score", "the method's approximation of grad log p(y | x_t)", NULL, NULL},
   };
-  const fsl_spec *const spec = z->spec;
-  const hsize_t start[N_AXES] = {0};
-  const hsize_t count[N_AXES] = {spec->n_priors,  spec->n_forward_models, spec->n_noise_levels, spec->n_approximations,
-                                 spec->n_n_train, spec->replicates,       spec->n_observations, z->s.n,
-                                 z->s.d};
-  hid_t variable;
-  FSL_TRY(fsl_h5_variable(h, root, &about[which], H5T_NATIVE_DOUBLE, N_AXES, scale, &variable));
-  const fsl_status status = fsl_h5_write_slab(h, variable, N_AXES, start, count, z->score[which]);
-  H5Dclose(variable);
-  return status;
+  FSL_TRY(fsl_h5_attribute_text(&z->h, z->h.file, "title", "fslens: scores at given states"));
+  FSL_TRY(fsl_h5_attribute_text(&z->h, z->h.file, "coordinates", "noise_name t"));
+  FSL_TRY(add_scales(z));
+  FSL_TRY(write_times(z));
+  for (size_t i = 0; i < N_SCORES; i++)
+    FSL_TRY(fsl_h5_variable(&z->h, z->h.file, &about[i], H5T_NATIVE_DOUBLE, N_AXES, z->scale, &z->variable[i]));
+  return score_all(z);
 }
 
-static fsl_status write_states(fsl_h5 *h, hid_t root, const scoring *z, const hid_t *scale) {
-  static const fsl_h5_about about = {"t", "diffusion time of the state", NULL, NULL};
-  const hsize_t start = 0, count = z->s.n;
-  hid_t variable;
-  FSL_TRY(fsl_h5_variable(h, root, &about, H5T_NATIVE_DOUBLE, 1, &scale[7], &variable));
-  const fsl_status status = fsl_h5_write_slab(h, variable, 1, &start, &count, z->s.t);
-  H5Dclose(variable);
-  return status;
-}
-
-static fsl_status write_root(fsl_h5 *h, hid_t root, const scoring *z) {
-  hid_t scale[N_AXES];
-  for (size_t i = 0; i < N_AXES; i++) scale[i] = -1;
-  fsl_status status = add_scales(h, root, z, scale);
-  for (size_t which = 0; which < N_SCORES && status == FSL_OK; which++) status = write_score(h, root, z, scale, which);
-  if (status == FSL_OK) status = write_states(h, root, z, scale);
+static void close_handles(scoring *z) {
   for (size_t i = 0; i < N_AXES; i++)
-    if (scale[i] >= 0) H5Dclose(scale[i]);
-  return status;
+    if (z->scale[i] >= 0) H5Dclose(z->scale[i]);
+  for (size_t i = 0; i < N_SCORES; i++)
+    if (z->variable[i] >= 0) H5Dclose(z->variable[i]);
 }
 
 /* Beside its place, then renamed: an old file stays whole until the new one is. */
-static fsl_status write_file(const scoring *z, const char *path) {
-  fsl_h5 h;
+static fsl_status write_file(scoring *z, const char *path) {
   const char *const beside = fsl_text_format(z->ctx->arena, "%s.tmp-%ld", path, (long)getpid());
   if (beside == NULL) return fsl_fail(z->ctx, FSL_ENOMEM, "out of memory for a path");
-  FSL_TRY(fsl_h5_create(z->ctx, beside, &h));
-  const hid_t root = H5Gopen(h.file, "/", H5P_DEFAULT);
-  fsl_status status = write_root(&h, root, z);
-  H5Gclose(root);
-  if (status == FSL_OK) status = fsl_h5_close(&h);
-  if (status == FSL_OK && rename(beside, path) != 0)
-    status = fsl_fail(z->ctx, FSL_EIO, "%s: cannot be put in place", path);
+  for (size_t i = 0; i < N_AXES; i++) z->scale[i] = -1;
+  for (size_t i = 0; i < N_SCORES; i++) z->variable[i] = -1;
+  fsl_status status = fsl_h5_create(z->ctx, beside, &z->h);
+  if (status == FSL_OK) status = write_all(z);
+  close_handles(z);
+  if (status == FSL_OK)
+    status = fsl_h5_close(&z->h);
+  else if (z->h.file >= 0)
+    H5Fclose(z->h.file); /* the first error is the one to report */
+  if (status == FSL_OK) status = fsl_h5_put_in_place(z->ctx, beside, path);
   if (status != FSL_OK) unlink(beside);
   return status;
 }
@@ -203,7 +235,6 @@ static fsl_status score(fsl_ctx *ctx, const fsl_arguments *arguments) {
   const char *const output = fsl_arguments_value(arguments, OUTPUT, NULL);
   const char *const path = fsl_arguments_value(arguments, STATES, NULL), *errors = "";
   fsl_spec *spec;
-  fsl_grid grid;
   FSL_GET(ctx, spec, 1);
   if (path == NULL || output == NULL)
     return fsl_fail(ctx, FSL_EINPUT, "score needs --states S.h5 and -o T.h5 (see fslens score --help)");
@@ -211,10 +242,8 @@ static fsl_status score(fsl_ctx *ctx, const fsl_arguments *arguments) {
                                           arguments->values[SET], spec, &errors);
   if (loaded != FSL_OK) fputs(errors, stderr);
   FSL_TRY(loaded);
-  FSL_TRY(fsl_grid_create(ctx, spec, &grid));
-  scoring z = {.ctx = ctx, .spec = spec, .n_cells = grid.n_cells};
+  scoring z = {.ctx = ctx, .spec = spec};
   FSL_TRY(read_states(ctx, spec, path, &z.s));
-  FSL_TRY(score_all(&z, &grid));
   return write_file(&z, output);
 }
 
