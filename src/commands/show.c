@@ -3,7 +3,7 @@
 #include "commands/options.h"
 
 #include "base/text.h"
-#include "metric/metric.h"
+#include "grid/grid.h"
 #include "store/results_read.h"
 
 #include <math.h>
@@ -31,7 +31,7 @@ static const fsl_usage usage = {
 
 static const char *const axes[] = {"prior",   "forward_model", "noise_level", "approximation",
                                    "n_train", "replicate",     "observation", "t"};
-enum { N_AXES = 8, NAME_WIDTH = 24, CELL_WIDTH = 11 };
+enum { N_AXES = 8, NAME_WIDTH = 24, CELL_WIDTH = 11, MOST_CELL_WIDTH = 20 };
 
 /* ---- picking values
  * --------------------------------------------------------------------------------------------------- */
@@ -65,10 +65,12 @@ static long smallest_positive(const fsl_results_axis *axis) {
   return found;
 }
 
+/* The largest finite one, where there is any: at inf there is no finite-sample error to see. */
 static long largest(const fsl_results_axis *axis) {
   long found = 0;
   for (size_t i = 1; i < axis->n; i++)
-    if (axis->number[i] > axis->number[found]) found = (long)i;
+    if (isfinite(axis->number[i]) && !(axis->number[i] <= axis->number[found] && isfinite(axis->number[found])))
+      found = (long)i;
   return found;
 }
 
@@ -87,13 +89,13 @@ static void hold_all(const fsl_results_variable *v, long *index) {
 /* ---- printing
  * ------------------------------------------------------------------------------------------------------------ */
 
-static void print_cell(double value) {
+static void print_cell(int width, double value) {
   char text[32];
   if (isnan(value))
     snprintf(text, sizeof text, "-");
   else
     snprintf(text, sizeof text, "%.3g", value);
-  printf("%*s", CELL_WIDTH, text);
+  printf("%*s", width, text);
 }
 
 static void print_name(const char *name) {
@@ -104,7 +106,18 @@ typedef struct table {
   const fsl_results_variable *v, *floor; /* floor: NULL for none */
   size_t row, column;                    /* numbers of axes */
   const char *by;
+  int width; /* of a column */
 } table;
+
+/* Wide enough for the column's labels. */
+static int column_width(const fsl_results_axis *axis) {
+  size_t width = CELL_WIDTH;
+  for (size_t j = 0; j < axis->n; j++) {
+    const size_t length = strlen(axis->label[j]) + 2;
+    if (length > width) width = length;
+  }
+  return width > MOST_CELL_WIDTH ? MOST_CELL_WIDTH : (int)width;
+}
 
 static bool row_is_empty(const table *t, long *index) {
   bool empty = true;
@@ -119,7 +132,7 @@ static void print_row(const table *t, const char *name, long *index) {
   print_name(name);
   for (size_t j = 0; j < t->v->axis[t->column].n; j++) {
     index[t->column] = (long)j;
-    print_cell(pick(t->v, index));
+    print_cell(t->width, pick(t->v, index));
   }
   printf("\n");
 }
@@ -133,7 +146,7 @@ static void print_floor(const table *t, const long *index) {
       const size_t same = fsl_results_axis_find(t->v, t->floor->axis[i].name);
       at[i] = same == t->column ? (long)j : same < t->v->rank ? index[same] : MEAN;
     }
-    print_cell(pick(t->floor, at));
+    print_cell(t->width, pick(t->floor, at));
   }
   printf("\n");
 }
@@ -146,7 +159,7 @@ static void print_heading(const table *t, const char *title, const long *index) 
   printf("\n");
   print_name(t->by);
   for (size_t j = 0; j < t->v->axis[t->column].n; j++)
-    printf("%*.*s", CELL_WIDTH, CELL_WIDTH - 1, t->v->axis[t->column].label[j]);
+    printf("%*.*s", t->width, t->width - 1, t->v->axis[t->column].label[j]);
   printf("\n");
 }
 
@@ -181,11 +194,30 @@ static void print_tables(table *t, const char *title) {
   long index[FSL_READ_MAX_RANK];
   size_t split[3], n_split = 0;
   hold_all(t->v, index);
+  t->width = column_width(&t->v->axis[t->column]);
   for (size_t i = 0; i < 3; i++) {
     const size_t axis = fsl_results_axis_find(t->v, splitting[i]);
     if (axis < t->v->rank && axis != t->column && axis != t->row) split[n_split++] = axis;
   }
   print_split(t, title, index, n_split, split);
+}
+
+/* ---- cells ---------------------------------------------------------------------------------------------------------
+ */
+
+static fsl_status show_cells(fsl_ctx *ctx, const fsl_results_file *file) {
+  enum { N_STATUSES = sizeof fsl_cell_status_names / sizeof *fsl_cell_status_names };
+  fsl_results_variable v;
+  size_t count[N_STATUSES] = {0}, n = 1;
+  FSL_TRY(fsl_results_variable_read(ctx, file, "status", &v));
+  for (size_t i = 0; i < v.rank; i++) n *= v.axis[i].n;
+  for (size_t i = 0; i < n; i++)
+    if (v.data[i] >= 0 && v.data[i] < N_STATUSES) count[(size_t)v.data[i]]++;
+  printf("%zu cells:", n);
+  for (size_t i = 0, shown = 0; i < N_STATUSES; i++)
+    if (count[i] > 0) printf("%s %zu %s", shown++ == 0 ? "" : ",", count[i], fsl_cell_status_names[i]);
+  printf("\n");
+  return FSL_OK;
 }
 
 /* ---- the metric
@@ -329,6 +361,7 @@ static bool known(const char *what, const char *name, size_t n, const char *cons
 
 static fsl_status show_all(fsl_ctx *ctx, const fsl_results_file *file, const char *metric, const char *by) {
   printf("%s\n", fsl_results_campaign(file));
+  FSL_TRY(show_cells(ctx, file));
   FSL_TRY(show_metric(ctx, file, metric, by));
   FSL_TRY(show_memorised(ctx, file));
   FSL_TRY(show_rates(ctx, file, metric));

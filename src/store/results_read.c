@@ -132,9 +132,11 @@ static fsl_status read_axis(fsl_ctx *ctx, hid_t variable, size_t i, fsl_results_
   out->name = fsl_text_copy(ctx->arena, name);
   const hid_t type = H5Dget_type(found.scale);
   const bool text = H5Tget_class(type) == H5T_STRING;
-  const fsl_status status = out->name == NULL ? fsl_fail(ctx, FSL_ENOMEM, "out of memory for a name")
-                            : text            ? read_names(ctx, found.scale, out->n, out)
-                                              : read_numbers(ctx, found.scale, out->n, out);
+  fsl_status status = FSL_ENOMEM;
+  if (out->name == NULL)
+    status = fsl_fail(ctx, FSL_ENOMEM, "out of memory for a name");
+  else
+    status = text ? read_names(ctx, found.scale, out->n, out) : read_numbers(ctx, found.scale, out->n, out);
   H5Tclose(type);
   H5Idec_ref(found.scale);
   return status;
