@@ -334,7 +334,7 @@ INLINE void means_of(const fsl_block *b, const fsl_tile *tile, bool posterior) {
       prior_weights(&c, max, sum);
     }
     list_rows(&c, b->p >= SPARSE_FROM, posterior);
-    if (c.count > 0) sum_payload(b, tile, &c, posterior);
+    if (b->p > 0 && c.count > 0) sum_payload(b, tile, &c, posterior);
     if (tile->entropy) sum_energy(b, tile, &c, max, step, old_sum);
   }
   store(tile->max, max);
