@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 status=0
 files=$(ls src/*/*.c src/*/*.h include/fslens/*.h tests/unit/*.[ch] 2>/dev/null)
 clang-format --dry-run --Werror $files || status=1
-cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --suppress=missingIncludeSystem \
+cppcheck -j2 --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --suppress=missingIncludeSystem --suppress=autoVariables --suppress=invalidFunctionArg \
   --error-exitcode=1 -Iinclude -Isrc src || status=1
 if [ "${TIDY:-1}" = 1 ]; then
   mpi=$(mpicc --showme:compile 2>/dev/null || mpicc -show | cut -d' ' -f2-)

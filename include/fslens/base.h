@@ -86,8 +86,11 @@ typedef struct fsl_ctx {
   char error[1024];                  /* the text that belongs to the last status other than FSL_OK */
 } fsl_ctx;
 
-/* Sets ctx->error and returns `status`, so that `return fsl_fail(ctx, FSL_EINPUT, "...")` reads well. */
-fsl_status fsl_fail(fsl_ctx *ctx, fsl_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sets ctx->error. */
+void fsl_note(fsl_ctx *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sets ctx->error and is `status`, so that `return fsl_fail(ctx, FSL_EINPUT, "...")` reads well and every compiler sees
+ * that it is no FSL_OK. */
+#define fsl_fail(ctx, status, ...) (fsl_note((ctx), __VA_ARGS__), (fsl_status)(status))
 /* Puts "what: " before the error text that is there; returns `status`. */
 fsl_status fsl_while(fsl_ctx *ctx, fsl_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void fsl_say(const fsl_ctx *ctx, fsl_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -8,12 +8,11 @@
 
 const fsl_team fsl_team_solo = {.rank = 0, .size = 1};
 
-fsl_status fsl_fail(fsl_ctx *ctx, fsl_status status, const char *format, ...) {
+void fsl_note(fsl_ctx *ctx, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(ctx->error, sizeof ctx->error, format, arguments);
   va_end(arguments);
-  return status;
 }
 
 fsl_status fsl_while(fsl_ctx *ctx, fsl_status status, const char *format, ...) {
@@ -51,4 +50,6 @@ fsl_status fsl_check_stop(fsl_ctx *ctx) {
   return FSL_OK;
 }
 
-fsl_status fsl_check_stop_alone(fsl_ctx *ctx) { return ctx->team->size > 1 ? FSL_OK : fsl_check_stop(ctx); }
+fsl_status fsl_check_stop_alone(fsl_ctx *ctx) {
+  return ctx->team->size > 1 ? FSL_OK : fsl_check_stop(ctx);
+}

@@ -55,7 +55,7 @@ fsl_status fsl_scene_floor(fsl_ctx *ctx, const fsl_scene *scene, const fsl_mixtu
     if (s % 2 == 0 || !fsl_scene_wants(scene, FSL_SLICED_W1)) continue;
     double distance = NAN;
     FSL_TRY(fsl_scene_sliced_w1_between(ctx, scene, particles, x, particles, x + size, &distance));
-    between += distance / (FSL_FLOOR_SETS / 2);
+    between += 2 * distance / FSL_FLOOR_SETS;
   }
   summarise_all(value, out);
   if (fsl_scene_wants(scene, FSL_SLICED_W1)) out->budget_approximation = between;

@@ -243,7 +243,7 @@ static fsl_status normals_of(fsl_ctx *ctx, const fsl_line_mixture *mixture, exte
   table t;
   FSL_TRY(table_get(ctx, mixture->n * NODES, &t));
   const double least = 1e-9 * fmax(e.high - e.low, 1e-300); /* an atom among normals: steep, but no step */
-  double std[FSL_LINE_EXACT];
+  double std[FSL_LINE_EXACT] = {0};
   for (size_t k = 0; k < mixture->n; k++) {
     std[k] = fmax(sqrt(mixture->variance[k]), least);
     for (int i = 0; i < NODES; i++) t.x[k * NODES + (size_t)i] = mixture->location[k] + std[k] * node_offset(i);

@@ -135,6 +135,7 @@ static double total_variation(size_t n, const double *a, const double *b) {
 
 static double excess(const fsl_scene *scene, const double *mass) {
   double sum = 0;
+  if (scene->mass == NULL) return NAN;
   for (size_t k = 0; k < scene->n_modes; k++)
     if (scene->excluded[k]) sum += mass[k] - scene->mass[k];
   return fmax(sum, 0);

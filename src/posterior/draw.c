@@ -108,7 +108,7 @@ fsl_status fsl_atoms_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a
 /* States `list` (count of them) look for their shares inside one block; picked[i] is the atom of list[i]. */
 typedef struct search {
   const fsl_kernel *kernel;
-  const fsl_block *block;
+  fsl_block block;
   double a, v;
   bool posterior;
   const double *x;                /* (n, d) */
@@ -116,7 +116,7 @@ typedef struct search {
 } search;
 
 static fsl_status find_in_block(fsl_ctx *ctx, const search *s, size_t count, const size_t *list, size_t *picked) {
-  const size_t lanes = s->kernel->lanes, d = s->block->d;
+  const size_t lanes = s->kernel->lanes, d = s->block.d;
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   double *x, *maximum, *target;
   FSL_GET(ctx, x, d * lanes);
@@ -133,7 +133,7 @@ static fsl_status find_in_block(fsl_ctx *ctx, const search *s, size_t count, con
     }
     const fsl_tile tile = {
         .h = fsl_precision(s->a, s->v), .x = x, .maximum = maximum, .target = target, .posterior = s->posterior};
-    s->kernel->pick(s->block, &tile, index);
+    s->kernel->pick(&s->block, &tile, index);
     for (size_t k = 0; k < n; ++k) picked[first + k] = index[k];
   }
   fsl_arena_release(ctx->arena, mark);
@@ -203,7 +203,7 @@ static fsl_status find_atoms(fsl_ctx *ctx, const fsl_atom_set *set, search *s, s
     size_t offset;
     const fsl_block block = fsl_atoms_leaf(set, k, &offset);
     const size_t count = list_part(n, part, k, list);
-    s->block = &block;
+    s->block = block;
     FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(find_in_block(ctx, s, count, list, picked));
     for (size_t i = 0; i < count; ++i) memcpy(x0 + list[i] * set->d, block.x + picked[i] * set->d, set->d * sizeof *x0);
@@ -338,7 +338,7 @@ static fsl_status group_draw(fsl_ctx *ctx, const fsl_posterior *posterior, const
   fsl_group_states(group, &noised, q->n, d, q->x, rotated, scaled);
   for (size_t i = 0; i < count; ++i) maximum[list[i]] -= noised.constant;
   const search s = {.kernel = posterior->kernel,
-                    .block = &noised.block,
+                    .block = noised.block,
                     .a = noised.a,
                     .v = noised.v,
                     .x = scaled,

@@ -64,7 +64,7 @@ static int flag_of(const trouble *t) {
  * happens, so that no partner waits. */
 static void exchange(fsl_ctx *ctx, int partner, trouble *t, const double *send, double *recv, size_t n) {
   static const double zeros[PIECE];
-  double dropped[PIECE];
+  double dropped[PIECE] = {0};
   const fsl_team *team = ctx->team;
   for (size_t i = 0; i < n; i += PIECE) {
     const size_t count = n - i < PIECE ? n - i : PIECE;

@@ -87,6 +87,7 @@ void fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, 
 
 static void unpack_side(const fsl_tiles *tiles, size_t k, size_t sums, const double *max, const double *sum,
                         const double *energy, const double *vec, double *record) {
+  if (max == NULL) return; /* this side is not wanted */
   record[FSL_PARTIAL_MAX] = max[k];
   record[FSL_PARTIAL_SUM] = sum[k];
   record[FSL_PARTIAL_ENERGY] = energy != NULL ? energy[k] : 0.0;
