@@ -13,10 +13,11 @@ static const double state_axis_seconds = 40e-9; /* a state's dimension, a step: 
 static const double sorted_seconds = 25e-9;     /* a sample in one sorted projection */
 static const double kernel_seconds = 2e-9;      /* a pair in mmd2, and each dimension a fifth of it */
 static const double draw_seconds = 20e-9;       /* a component of a prior draw */
+static const double quadrature_points = 4000;   /* of score errors in one dimension */
 static const double job_seconds = 1e-3;
 
 typedef struct sizes {
-  double atoms, d, particles, steps, times, directions;
+  double atoms, components, d, particles, steps, times, directions;
   bool finite;
 } sizes;
 
@@ -29,6 +30,7 @@ static sizes sizes_of(const fsl_spec *spec, fsl_point point) {
   const bool finite = point.n_train >= 0 && isfinite(spec->n_train[point.n_train]);
   return (sizes){
       .atoms = finite ? spec->n_train[point.n_train] : (double)prior->population.n,
+      .components = (double)prior->population.n,
       .d = (double)prior->d,
       .particles = (double)spec->particles,
       .steps = (double)spec->steps,
@@ -47,10 +49,17 @@ static double grade_seconds(sizes s) {
   return 3 * s.directions * s.particles * sorted_seconds + pairs * kernel_seconds * (1 + s.d / 5);
 }
 
+/* What the first job of a problem makes for all: at each time the density region's prior draws, and the truth's draws
+ * or quantiles sorted into modes. */
+static double scene_seconds(sizes s) {
+  const double draws = 1e5 + fmax(16 * s.particles, 32768);
+  return s.times * (draws * s.components * (pair_seconds + pair_axis_seconds * s.d) + draws * s.d * draw_seconds);
+}
+
 static double truth_seconds(const fsl_spec *spec, const fsl_job *job, sizes s) {
   const bool sampled =
       fsl_truth_choose(&spec->prior_of[job->point.prior], model_at(spec, job->point)) == FSL_TRUTH_SAMPLED;
-  return s.times * 41 * grade_seconds(s) + (sampled ? 2 * 4194304 * s.d * draw_seconds : 0);
+  return scene_seconds(s) + s.times * 41 * grade_seconds(s) + (sampled ? 2 * 4194304 * s.d * draw_seconds : 0);
 }
 
 static double reference_seconds(sizes s) {
@@ -65,7 +74,8 @@ static double run_seconds(const fsl_job *job, sizes s, double refine) {
 
 static double score_error_seconds(const fsl_job *job, sizes s) {
   if (job->approximation->score == NULL) return 0;
-  return (33 + s.times) * (2 + job->approximation->extra_passes) * pass_seconds(s, s.particles);
+  const double states = s.d == 1 ? fmax(quadrature_points, s.particles) : s.particles;
+  return (33 + s.times) * (2 + job->approximation->extra_passes) * pass_seconds(s, states);
 }
 
 static double seconds_of(const fsl_spec *spec, const fsl_job *job, sizes s) {

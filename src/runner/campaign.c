@@ -1,6 +1,7 @@
 /* runner/campaign.c: the state of a campaign (see campaign.h). */
 #include "runner/campaign.h"
 
+#include "base/text.h"
 #include "store/results.h"
 
 #include <errno.h>
@@ -81,6 +82,14 @@ static fsl_status sort_pending(fsl_ctx *ctx, fsl_campaign *c) {
   return FSL_OK;
 }
 
+/* The spec's path from the root, so that a gather from another folder finds the data beside it. */
+static const char *whole_path(fsl_arena *arena, const char *path) {
+  char *const resolved = realpath(path, NULL);
+  const char *const copy = resolved == NULL ? NULL : fsl_text_copy(arena, resolved);
+  free(resolved);
+  return copy == NULL ? path : copy;
+}
+
 fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const fsl_spec *spec, const fsl_grid *grid,
                              int ranks, fsl_campaign *out) {
   *out = (fsl_campaign){.options = options, .spec = spec, .grid = grid, .ranks = ranks};
@@ -96,7 +105,8 @@ fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const
     FSL_TRY(move_aside(ctx, options->output));
     FSL_TRY(move_aside(ctx, path));
   }
-  FSL_TRY(fsl_journal_open(ctx, path, spec->name, spec->seed, spec->file, spec->text, &out->journal));
+  FSL_TRY(fsl_journal_open(ctx, path, spec->name, spec->seed, whole_path(ctx->arena, spec->file), spec->text,
+                           &out->journal));
   FSL_TRY(resume(ctx, out, path));
   return sort_pending(ctx, out);
 }
