@@ -19,6 +19,7 @@
 
 #include "store/h5.h"
 #include "store/results.h"
+#include "store/results_read.h"
 
 static const char text_of_spec[] =
     "name: made-up\n"
@@ -578,6 +579,46 @@ static void a_row_for_every_job(void **state) {
   expect_attribute(f, "provenance", "command", "fslens run made-up.yaml");
 }
 
+/* ---- reading by name
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static void the_reader_finds_axes_by_name(void **state) {
+  fixture *const f = *state;
+  fsl_results_file *file;
+  fsl_results_variable v;
+  parse(f, text_of_spec, true);
+  assert_int_equal(write_file(f, f->path), FSL_OK);
+  assert_int_equal(fsl_results_open(&f->ctx, f->path, &file), FSL_OK);
+  assert_string_equal(fsl_results_campaign(file), "made-up");
+  assert_true(fsl_results_has(file, "budget/mean") && !fsl_results_has(file, "nowhere/mean"));
+  assert_int_equal(fsl_results_variable_read(&f->ctx, file, "reference/mean_error", &v), FSL_OK);
+  assert_int_equal(fsl_results_axis_find(&v, "n_train"), 3);
+  assert_int_equal(fsl_results_axis_find(&v, "approximation"), v.rank);
+  assert_string_equal(v.axis[3].label[0], "inf");
+  expect_same(v.axis[3].number[1], 400);
+  assert_string_equal(v.axis[0].label[1], "bell");
+  assert_null(v.axis[0].number);
+  /* prior tri, identity, 0.5, N = 400, replicate 1, observation 0, t = 0: three times as much as at the first t */
+  const size_t flat = ((1 * 2 + 1) * 2 + 0) * (N_TIMES + 1) + N_TIMES;
+  expect_near(v.data[flat], 3 / sqrt(400), 1e-15);
+  assert_int_equal(fsl_results_variable_read(&f->ctx, file, "sliced_w2", &v), FSL_EINPUT);
+  assert_non_null(strstr(f->ctx.error, "sliced_w2"));
+  fsl_results_close(file);
+}
+
+static void another_file_is_no_results_file(void **state) {
+  fixture *const f = *state;
+  fsl_results_file *file;
+  assert_int_equal(fsl_results_open(&f->ctx, f->path, &file), FSL_EINPUT);
+  assert_non_null(strstr(f->ctx.error, f->path));
+  const hid_t made = H5Fcreate(f->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  assert_true(made >= 0);
+  H5Fclose(made);
+  assert_int_equal(fsl_results_open(&f->ctx, f->path, &file), FSL_EINPUT);
+  assert_non_null(strstr(f->ctx.error, "not a results file"));
+}
+
 /* ---- what is missing
  * -----------------------------------------------------------------------------------------------------
  */
@@ -605,6 +646,12 @@ static void without_records_all_is_nan(void **state) {
   H5Ovisit(f->file, H5_INDEX_NAME, H5_ITER_NATIVE, expect_empty, f);
   const variable status = read_back(f, "status");
   size_t computed = 0;
+  double fill = 0;
+  const hid_t set = H5Dopen(f->file, "sliced_w1", H5P_DEFAULT), list = H5Dget_create_plist(set);
+  assert_true(H5Pget_fill_value(list, H5T_NATIVE_DOUBLE, &fill) >= 0);
+  expect_same(fill, NAN);
+  H5Pclose(list);
+  H5Dclose(set);
   for (size_t i = 0; i < f->grid.n_cells; i++) {
     computed += status.data[i] == FSL_CELL_NOT_RUN;
     expect_same(status.data[i], f->grid.cell_status[i]);
@@ -726,6 +773,8 @@ int main(void) {
       TEST(the_references_rate_is_its_slope),
       TEST(the_budget_has_its_parts_and_floors),
       TEST(a_row_for_every_job),
+      TEST(the_reader_finds_axes_by_name),
+      TEST(another_file_is_no_results_file),
       TEST(without_records_all_is_nan),
       TEST(a_grid_without_jobs_has_a_file_too),
       TEST(kept_samples_lie_in_their_cell),
