@@ -83,7 +83,7 @@ int fsl_command_gather(int argc, char **argv) {
   fsl_arguments arguments;
   int exit_status = 1;
   if (ctx.arena != NULL && fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) {
-    const fsl_status status = gather(&ctx, &arguments, "fslens gather");
+    const fsl_status status = gather(&ctx, &arguments, fsl_command_line(ctx.arena, argc, argv));
     exit_status = status == FSL_OK ? 0 : fsl_command_failed(&ctx, status);
   }
   fsl_arena_destroy(ctx.arena);

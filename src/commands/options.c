@@ -113,6 +113,14 @@ const char *fsl_arguments_value(const fsl_arguments *arguments, size_t i, const 
   return arguments->count[i] == 0 ? otherwise : arguments->values[i][arguments->count[i] - 1];
 }
 
+const char *fsl_command_line(fsl_arena *arena, int argc, char **argv) {
+  fsl_text text;
+  fsl_text_start(&text, arena);
+  fsl_text_add(&text, "fslens");
+  for (int i = 0; i < argc; i++) fsl_text_add(&text, " %s", argv[i]);
+  return text.data;
+}
+
 static void write_log(void *self, fsl_log_level level, const char *text) {
   (void)self;
   fprintf(stderr, "fslens: %s%s\n", level == FSL_LOG_WARN ? "warning: " : "", text);

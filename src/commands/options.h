@@ -36,6 +36,8 @@ bool fsl_arguments_read(fsl_arena *arena, const fsl_usage *usage, int argc, char
                         int *exit_status);
 /* The last value of option number i, or `otherwise`. */
 const char *fsl_arguments_value(const fsl_arguments *arguments, size_t i, const char *otherwise);
+/* The command as it was typed, for the provenance: "fslens run spec.yaml". */
+const char *fsl_command_line(fsl_arena *arena, int argc, char **argv);
 /* A context for a command that runs in one process; its log writes warnings to stderr. The arena is the caller's to
  * destroy; NULL arena when out of memory. */
 fsl_ctx fsl_command_ctx(void);

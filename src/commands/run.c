@@ -83,14 +83,6 @@ static const char *default_output(fsl_arena *arena, const char *spec) {
                          file);
 }
 
-static const char *whole_line(fsl_arena *arena, int argc, char **argv) {
-  fsl_text text;
-  fsl_text_start(&text, arena);
-  fsl_text_add(&text, "fslens");
-  for (int i = 0; i < argc; i++) fsl_text_add(&text, " %s", argv[i]);
-  return text.data;
-}
-
 static int run(fsl_arena *arena, int argc, char **argv) {
   fsl_arguments arguments;
   int exit_status;
@@ -102,7 +94,7 @@ static int run(fsl_arena *arena, int argc, char **argv) {
       .overrides = arguments.values[SET],
       .fresh = arguments.count[FRESH] > 0,
       .retry_failed = arguments.count[RETRY_FAILED] > 0,
-      .command_line = whole_line(arena, argc, argv),
+      .command_line = fsl_command_line(arena, argc, argv),
   };
   if (!read_progress(&arguments, &run_options) || !read_on_error(&arguments, &run_options) ||
       !read_group(&arguments, &run_options))
