@@ -167,7 +167,7 @@ def check_storage(check, path):
                 return
             text = h5py.check_string_dtype(item.dtype)
             check.that(text is None or (text.encoding == "utf-8" and text.length is None), f"{name}: {text}")
-            if item.is_scale:
+            if h5py.h5ds.is_scale(item.id):
                 return
             for i, axis in enumerate(item.dims):
                 check.that(len(axis) == 1 and axis[0].shape[0] == item.shape[i], f"{name}: axis {i} has no scale")
