@@ -9,6 +9,7 @@ import sys
 import warnings
 
 import h5py
+import netCDF4  # noqa: F401  here, since distributions' builds warn of numpy as they load
 import numpy as np
 import xarray as xr
 
