@@ -72,8 +72,9 @@ static double run_seconds(const fsl_job *job, sizes s, double refine) {
   return refine * steps * passes * pass_seconds(s, s.particles) + s.times * grade_seconds(s);
 }
 
-static double score_error_seconds(const fsl_job *job, sizes s) {
-  if (job->approximation->score == NULL) return 0;
+static double score_error_seconds(const fsl_spec *spec, const fsl_job *job, sizes s) {
+  const uint32_t scores = 1u << FSL_SCORE_ERROR | 1u << FSL_SCORE_ERROR_ABS | 1u << FSL_PATH_KL;
+  if (job->approximation->score == NULL || (spec->metrics & scores) == 0) return 0;
   const double states = s.d == 1 ? fmax(quadrature_points, s.particles) : s.particles;
   return (33 + s.times) * (2 + job->approximation->extra_passes) * pass_seconds(s, states);
 }
@@ -85,7 +86,7 @@ static double seconds_of(const fsl_spec *spec, const fsl_job *job, sizes s) {
   case FSL_JOB_REFERENCE:
     return reference_seconds(s);
   case FSL_JOB_RUN:
-    return run_seconds(job, s, 1) + score_error_seconds(job, s);
+    return run_seconds(job, s, 1) + score_error_seconds(spec, job, s);
   case FSL_JOB_BUDGET:
     return run_seconds(job, s, 1 + (double)spec->budget_refine);
   }

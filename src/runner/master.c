@@ -5,9 +5,10 @@
 #include "runner/nap.h"
 #include "runner/schedule.h"
 
-/* A lone worker gets its next job while it computes, when both are this short: it never waits for an answer to cross.
- */
-static const double short_job = 0.02;
+/* A lone worker is handed jobs ahead while all it has in hand is this short, in seconds: it never waits for an answer
+ * to cross. */
+static const double ahead_seconds = 0.02;
+enum { MOST_AHEAD = 16 };
 
 typedef struct worker_state {
   fsl_block block; /* whose first worker this is */
@@ -47,12 +48,16 @@ static void start(const fsl_ctx *ctx, master *m, int64_t job, fsl_block block) {
   order_block(block, job);
 }
 
-/* A worker alone with one short job, for a second one; block.level -1: there is none. */
+/* The lone worker with the fewest short jobs in hand, for one more; block.level -1: there is none. */
 static fsl_block find_ready(const master *m, double cost) {
-  for (int i = 0; cost < short_job && i < m->schedule.n_workers; i++)
-    if (m->worker[i].orders == 1 && m->worker[i].block.level == 0 && m->worker[i].cost < short_job)
-      return m->worker[i].block;
-  return (fsl_block){0, -1};
+  const worker_state *found = NULL;
+  for (int i = 0; i < m->schedule.n_workers; i++) {
+    const worker_state *const w = &m->worker[i];
+    const bool ready = w->orders > 0 && w->orders < MOST_AHEAD && w->block.level == 0 &&
+                       (w->cost > cost ? w->cost : cost) * (w->orders + 1) < ahead_seconds;
+    if (ready && (found == NULL || w->orders < found->orders)) found = w;
+  }
+  return found == NULL ? (fsl_block){0, -1} : found->block;
 }
 
 /* Starts jobs while there are any and a block is free. */
@@ -88,9 +93,8 @@ static fsl_status take_answer(fsl_ctx *ctx, master *m, const MPI_Status *envelop
 
 /* One answer if one is there; *idle says whether there was none. */
 static fsl_status poll(fsl_ctx *ctx, master *m, bool *idle) {
-  int found = 0;
   MPI_Status envelope;
-  MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &found, &envelope);
+  const int found = fsl_probe(MPI_COMM_WORLD, MPI_ANY_SOURCE, MPI_ANY_TAG, &envelope);
   *idle = !found;
   return found ? take_answer(ctx, m, &envelope) : fsl_campaign_sync(ctx, m->campaign, false);
 }

@@ -14,10 +14,19 @@ void fsl_wait_all(int n, MPI_Request *requests) {
   }
 }
 
+/* Open MPI looks for a message first and makes progress afterwards: what arrived during a nap is seen by the second
+ * call. */
+int fsl_probe(MPI_Comm comm, int source, int tag, MPI_Status *status) {
+  int found = 0;
+  MPI_Iprobe(source, tag, comm, &found, status);
+  if (!found) MPI_Iprobe(source, tag, comm, &found, status);
+  return found;
+}
+
 void fsl_wait_message(MPI_Comm comm, int source, int tag, MPI_Status *status) {
   fsl_nap nap = {0};
   for (int found = 0;;) {
-    MPI_Iprobe(source, tag, comm, &found, status);
+    found = fsl_probe(comm, source, tag, status);
     if (found) return;
     fsl_nap_wait(&nap);
   }

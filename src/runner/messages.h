@@ -16,6 +16,8 @@ typedef struct fsl_order {
 
 /* Waits for all requests, napping. */
 void fsl_wait_all(int n, MPI_Request *requests);
+/* Whether a message is there. */
+int fsl_probe(MPI_Comm comm, int source, int tag, MPI_Status *status);
 /* Waits for a message on `comm`, napping; the caller receives it. */
 void fsl_wait_message(MPI_Comm comm, int source, int tag, MPI_Status *status);
 /* Sends and receives of any length, in pieces MPI can count. Receives start before sends: no deadlock between partners.

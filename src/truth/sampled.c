@@ -94,7 +94,8 @@ static fsl_status plan_keeping(fsl_ctx *ctx, const sampler *s, double min_ess, k
   k->capacity = count_kept(s);
   const size_t each = (k->d + 1) * sizeof(double) + sizeof(uint32_t);
   if (k->capacity * each > KEPT_BYTES) {
-    const double wanted = floor(fmax(fmax(LEAST_RESAMPLED, 4 * min_ess), (double)(KEPT_BYTES / each)));
+    const size_t fit = KEPT_BYTES / each;
+    const double wanted = floor(fmax(fmax(LEAST_RESAMPLED, 4 * min_ess), (double)fit));
     double u;
     fsl_uniforms(s->key, UINT64_MAX, 0, 1, &u);
     k->spacing = s->sum / wanted;
