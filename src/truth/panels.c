@@ -101,8 +101,7 @@ fsl_status fsl_panels_create(fsl_ctx *ctx, const fsl_problem *problem, fsl_panel
   FSL_TRY(make_rule(ctx, FSL_PANEL_NODES, &p->rule));
   FSL_TRY(make_rule(ctx, FSL_PANEL_NODES - 2, &p->coarse));
   for (size_t k = 0; k < 2; k++)
-    for (size_t i = 0; i < p->rule.n; i++) /* the rule has n nodes; NOLINTNEXTLINE(clang-analyzer-core.*) */
-      p->top[k][i] = legendre(p->rule.n - 2 + k, p->rule.node[i]);
+    for (size_t i = 0; i < FSL_PANEL_NODES; i++) p->top[k][i] = legendre(FSL_PANEL_NODES - 2 + k, p->rule.node[i]);
   for (size_t i = 0; i < m; i++) p->log_peak -= 0.5 * log(2 * pi) + log(problem->noise.std[i]);
   FSL_GET(ctx, p->frame, prior->n);
   for (size_t k = 0; k < prior->n; k++)
