@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-size_t fsl_array_size(fsl_array array) {
-  size_t n = array.data == NULL ? 0 : 1;
-  for (size_t i = 0; i < array.rank && n > 0; i++) n *= array.shape[i];
-  return n;
-}
-
 fsl_array fsl_array_rows(fsl_array array) {
   fsl_array rows = {.data = array.data, .rank = 2, .shape = {1, 1}};
   if (array.rank > 0) rows.shape[0] = array.shape[0];
@@ -36,21 +30,6 @@ fsl_status fsl_array_read(fsl_ctx *ctx, const char *path, const char *dataset, f
   file[colon - path] = '\0';
   /* FILE.h5:/group names a group: the default name is looked up in it. */
   return fsl_array_read_hdf5_at(ctx, file, colon + 1, dataset, out);
-}
-
-fsl_status fsl_array_new(fsl_ctx *ctx, const char *path, size_t rank, const size_t *shape, double **data,
-                         fsl_array *out) {
-  size_t n = 1;
-  *out = (fsl_array){.rank = rank};
-  for (size_t i = 0; i < rank; i++) {
-    if (shape[i] != 0 && n > FSL_ARRAY_MOST / shape[i])
-      return fsl_fail(ctx, FSL_EINPUT, "%s: the array has more than 2^31 values", path);
-    n *= shape[i];
-    out->shape[i] = shape[i];
-  }
-  FSL_GET(ctx, *data, n + 1);
-  out->data = *data;
-  return FSL_OK;
 }
 
 /* ---- files ------------------------------------------------------------------------------------------- */
