@@ -107,8 +107,14 @@ test: deps ## set up, build and run every test
 test-only: all unit ## every test, without set-up
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh
 
-soak: all unit ## long loops: a minute of fuzzing on the spec loader
+soak: all unit ## long loops: a minute of damaged specs, the known failures in full
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/soak.sh
+
+$(BUILD)/bench_kernel: tools/bench_kernel.c $(BUILD)/libfslens.a
+	$(CC) $(FLAGS) $< -o $@ $(BUILD)/libfslens.a $(PKG_LIBS)
+
+bench: check-deps $(BUILD)/bench_kernel ## time the hot kernel on every instruction set of this machine
+	@OPENBLAS_NUM_THREADS=1 $(BUILD)/bench_kernel
 
 # ---- style -------------------------------------------------------------------------------------------------------
 ALL_SRC = $(wildcard src/*/*.[ch] include/fslens/*.h tests/*/*.[ch] tools/*.c)
