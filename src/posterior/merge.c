@@ -38,10 +38,6 @@ void fsl_partial_merge(fsl_partial_shape shape, size_t n, double *lower, const d
   merge_into(shape, n, lower, upper, lower);
 }
 
-void fsl_partial_merge_up(fsl_partial_shape shape, size_t n, const double *lower, double *upper) {
-  merge_into(shape, n, lower, upper, upper);
-}
-
 void fsl_partial_clear(fsl_partial_shape shape, size_t n, double *records) {
   const size_t side = fsl_partial_side(shape);
   memset(records, 0, n * shape.sides * side * sizeof *records);

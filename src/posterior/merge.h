@@ -18,8 +18,6 @@ size_t fsl_partial_side(fsl_partial_shape shape);  /* doubles a side: 3 + p */
 size_t fsl_partial_width(fsl_partial_shape shape); /* doubles a state */
 /* lower = lower + upper, for n states; `lower` covers the lower leaves. */
 void fsl_partial_merge(fsl_partial_shape shape, size_t n, double *lower, const double *upper);
-/* The same with the result in `upper`. */
-void fsl_partial_merge_up(fsl_partial_shape shape, size_t n, const double *lower, double *upper);
 /* Records of no atoms. */
 void fsl_partial_clear(fsl_partial_shape shape, size_t n, double *records);
 
