@@ -5,6 +5,11 @@
 #include "problem/kinds.h"
 #include "sampling/kinds.h"
 
+/* A build with more kinds names them here, NULL behind them. */
+#ifndef FSL_MORE_APPROXIMATIONS
+#define FSL_MORE_APPROXIMATIONS NULL
+#endif
+
 static const fsl_prior_kind *const priors[] = {
     &fsl_prior_discrete, &fsl_prior_gaussian, &fsl_prior_gmm, &fsl_prior_gmm_grid, &fsl_prior_dataset, NULL,
 };
@@ -20,17 +25,12 @@ static const fsl_forward_model_kind *const forward_models[] = {
 };
 
 static const fsl_approximation_kind *const approximations[] = {
-    &fsl_approximation_fsr,
-    &fsl_approximation_fsr_direct,
-    &fsl_approximation_fsr_ancestral,
-    &fsl_approximation_sigma_dps,
-    &fsl_approximation_zeta_dps,
-    &fsl_approximation_dps,
-    &fsl_approximation_pigdm,
-    &fsl_approximation_dmps,
-    &fsl_approximation_tmpd,
-    &fsl_approximation_moment_matched,
-    NULL,
+    &fsl_approximation_fsr,           &fsl_approximation_fsr_direct,
+    &fsl_approximation_fsr_ancestral, &fsl_approximation_sigma_dps,
+    &fsl_approximation_zeta_dps,      &fsl_approximation_dps,
+    &fsl_approximation_pigdm,         &fsl_approximation_dmps,
+    &fsl_approximation_tmpd,          &fsl_approximation_moment_matched,
+    FSL_MORE_APPROXIMATIONS,
 };
 
 static const fsl_sampler_kind *const samplers[] = {
