@@ -141,6 +141,7 @@ void fsl_hash_reals(fsl_hasher *hasher, const double *values, size_t n);
 void fsl_hash_bytes(fsl_hasher *hasher, const void *bytes, size_t n);
 void fsl_hash_hash(fsl_hasher *hasher, fsl_hash value);
 fsl_hash fsl_hash_value(const fsl_hasher *hasher);
+fsl_hash fsl_hash_of(const void *bytes, size_t n); /* of bytes alone, without a hasher */
 int fsl_hash_compare(fsl_hash a, fsl_hash b);      /* <0, 0, >0 */
 void fsl_hash_print(fsl_hash hash, char text[33]); /* 32 hexadecimal digits */
 

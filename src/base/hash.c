@@ -76,6 +76,11 @@ fsl_hash fsl_hash_value(const fsl_hasher *hasher) {
   return (fsl_hash){.high = digest.high64, .low = digest.low64};
 }
 
+fsl_hash fsl_hash_of(const void *bytes, size_t n) {
+  const XXH128_hash_t digest = XXH3_128bits(bytes, n);
+  return (fsl_hash){.high = digest.high64, .low = digest.low64};
+}
+
 int fsl_hash_compare(fsl_hash a, fsl_hash b) {
   if (a.high != b.high) return a.high < b.high ? -1 : 1;
   return (a.low > b.low) - (a.low < b.low);

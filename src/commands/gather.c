@@ -2,12 +2,11 @@
 #include "commands/commands.h"
 #include "commands/options.h"
 
-#include "grid/index.h"
-#include "store/journal.h"
-#include "store/results.h"
+#include "grid/describe.h"
+#include "store/collect.h"
+#include "store/journal_paths.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const fsl_usage usage = {
     .command = "gather",
@@ -16,65 +15,100 @@ static const fsl_usage usage = {
     .least = 2,
 };
 
-/* A finished record rules over a failed one, whatever journal it is in. */
-static bool rules(const fsl_record *now, const fsl_record *old) {
-  return old == NULL || old->status != FSL_RECORD_DONE || now->status == FSL_RECORD_DONE;
-}
+/* ---- what is missing ----------------------------------------------------------------------------------------------
+ */
 
-static void take_records(const fsl_job_index *index, const fsl_journal_contents *journal, const fsl_record **records) {
-  for (size_t i = 0; i < journal->n_records; i++) {
-    const int64_t job = fsl_job_index_find(index, journal->records[i].job);
-    if (job >= 0 && rules(&journal->records[i], records[job])) records[job] = &journal->records[i];
+enum { MOST_NAMED = 10 };
+
+static void name_missing_jobs(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid,
+                              const fsl_record *const *records) {
+  size_t named = 0, missing = 0;
+  for (size_t i = 0; i < grid->n_jobs; i++) {
+    if (records[i] != NULL) continue;
+    if (++missing > MOST_NAMED) continue;
+    printf("  missing: %s\n", fsl_job_describe(ctx->arena, spec, &grid->jobs[i]));
+    named++;
   }
+  if (missing > named) printf("  and %zu more\n", missing - named);
 }
 
-static fsl_status read_all(fsl_ctx *ctx, size_t n, const char *const *paths, fsl_journal_contents *out) {
+static bool has_shard(size_t n, const fsl_journal_contents *journals, fsl_shard wanted) {
   for (size_t i = 0; i < n; i++) {
-    FSL_TRY(fsl_journal_read(ctx, paths[i], &out[i]));
-    if (out[i].spec_text == NULL || out[i].spec_text[0] == '\0')
-      return fsl_fail(ctx, FSL_EINPUT, "%s: the journal is empty", paths[i]);
-    if (out[i].torn_bytes > 0)
-      fsl_say(ctx, FSL_LOG_WARN, "%s: its last %zu bytes are torn and left out", paths[i], out[i].torn_bytes);
-    if (strcmp(out[i].name, out[0].name) != 0 || out[i].seed != out[0].seed)
-      return fsl_fail(ctx, FSL_EINPUT, "%s belongs to campaign '%s' (seed %llu), %s to '%s' (seed %llu)", paths[i],
-                      out[i].name, (unsigned long long)out[i].seed, paths[0], out[0].name,
-                      (unsigned long long)out[0].seed);
+    const fsl_shard shard = fsl_journal_shard(journals[i].path);
+    if (shard.shard == wanted.shard && shard.shards == wanted.shards) return true;
   }
-  return FSL_OK;
+  return false;
 }
 
-static void report(const char *path, const fsl_grid *grid, const fsl_record *const *records) {
+/* Tasks of the same array as a journal that is there. */
+static void name_missing_tasks(size_t n, const fsl_journal_contents *journals) {
+  unsigned widest = 0;
+  for (size_t i = 0; i < n; i++) {
+    const fsl_shard shard = fsl_journal_shard(journals[i].path);
+    if (shard.shards > widest) widest = shard.shards;
+  }
+  for (unsigned i = 1; i <= widest; i++)
+    if (!has_shard(n, journals, (fsl_shard){i, widest})) printf("  no journal of task %u of %u was given\n", i, widest);
+}
+
+static void report(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,
+                   const fsl_record *const *records, size_t n, const fsl_journal_contents *journals) {
   size_t done = 0, failed = 0;
   for (size_t i = 0; i < grid->n_jobs; i++)
     if (records[i] != NULL) (*(records[i]->status == FSL_RECORD_DONE ? &done : &failed))++;
   printf("%s: %zu of %zu jobs done, %zu failed, %zu missing\n", path, done, grid->n_jobs, failed,
          grid->n_jobs - done - failed);
+  if (done + failed == grid->n_jobs) return;
+  name_missing_tasks(n, journals);
+  name_missing_jobs(ctx, spec, grid, records);
 }
 
-/* The newest spec of the last journal rules. */
+/* ---- the command ---------------------------------------------------------------------------------------------------
+ */
+
+static fsl_status read_all(fsl_ctx *ctx, size_t n, const char *const *paths, fsl_journal_contents *out) {
+  for (size_t i = 0; i < n; i++) {
+    FSL_TRY(fsl_journal_read(ctx, paths[i], &out[i]));
+    if (out[i].torn_bytes > 0)
+      fsl_say(ctx, FSL_LOG_WARN, "%s: its last %zu bytes are torn and left out", paths[i], out[i].torn_bytes);
+    if (out[i].n_damaged > 0)
+      fsl_say(ctx, FSL_LOG_WARN, "%s: damaged in %zu places (%zu bytes); what lay there is left out", paths[i],
+              out[i].n_damaged, out[i].damaged_bytes);
+  }
+  return fsl_collect_check(ctx, n, out);
+}
+
+/* The spec that was written last rules, in whichever journal it is. */
+static fsl_status read_spec(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals, fsl_spec **out) {
+  const char *errors = "";
+  const fsl_journal_campaign *const newest = fsl_collect_spec(n, journals);
+  if (newest == NULL) return fsl_fail(ctx, FSL_EINPUT, "%s: no spec is in it: the journal is empty", journals[0].path);
+  FSL_GET(ctx, *out, 1);
+  const fsl_status status =
+      fsl_spec_reparse(ctx, &fsl_standard_catalog, newest->spec_file, newest->spec_text, *out, &errors);
+  if (status != FSL_OK) fputs(errors, stderr);
+  return status;
+}
+
 static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const char *command) {
-  const char *const out = arguments->positional[0], *errors = "";
+  const char *const out = arguments->positional[0];
   const size_t n = arguments->n_positional - 1;
   fsl_journal_contents *journals;
   fsl_spec *spec;
   fsl_grid grid;
   const fsl_record **records;
   fsl_job_index *index;
+  fsl_provenance provenance;
   FSL_GET(ctx, journals, n);
-  FSL_GET(ctx, spec, 1);
   FSL_TRY(read_all(ctx, n, arguments->positional + 1, journals));
-  const fsl_journal_contents *const last = &journals[n - 1];
-  const fsl_status parsed =
-      fsl_spec_reparse(ctx, &fsl_standard_catalog, last->spec_file, last->spec_text, spec, &errors);
-  if (parsed != FSL_OK) fputs(errors, stderr);
-  FSL_TRY(parsed);
+  FSL_TRY(read_spec(ctx, n, journals, &spec));
   FSL_TRY(fsl_grid_create(ctx, spec, &grid));
   FSL_GET(ctx, records, grid.n_jobs + 1);
   FSL_TRY(fsl_job_index_create(ctx, &grid, &index));
-  for (size_t i = 0; i < n; i++) take_records(index, &journals[i], records);
-  const fsl_provenance provenance = {.started = "", .ended = "", .command = command};
+  FSL_TRY(fsl_collect_records(ctx, spec, &grid, index, n, journals, records));
+  FSL_TRY(fsl_collect_provenance(ctx, n, journals, command, &provenance));
   FSL_TRY(fsl_results_write(ctx, out, spec, &grid, records, &provenance));
-  report(out, &grid, records);
+  report(ctx, out, spec, &grid, records, n, journals);
   return FSL_OK;
 }
 

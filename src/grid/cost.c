@@ -93,12 +93,17 @@ static double seconds_of(const fsl_spec *spec, const fsl_job *job, sizes s) {
   return 0;
 }
 
-void fsl_job_estimate(const fsl_spec *spec, fsl_job *job) {
+size_t fsl_job_bytes(const fsl_spec *spec, const fsl_job *job, size_t ranks) {
   const sizes s = sizes_of(spec, job->point);
   const size_t d = spec->prior_of[job->point.prior].d, m = model_at(spec, job->point)->m;
+  const uint64_t shard = ((uint64_t)s.atoms + ranks - 1) / ranks;
+  return fsl_posterior_bytes(shard, d, m, spec->particles) + fsl_run_bytes(spec->particles, d, m, spec->n_times);
+}
+
+void fsl_job_estimate(const fsl_spec *spec, fsl_job *job) {
+  const sizes s = sizes_of(spec, job->point);
   const bool splits = job->type == FSL_JOB_RUN && s.finite;
   job->cost = job_seconds + seconds_of(spec, job, s);
-  job->bytes = fsl_posterior_bytes((uint64_t)s.atoms, d, m, spec->particles) +
-               fsl_run_bytes(spec->particles, d, m, spec->n_times);
-  job->max_ranks = splits ? fsl_leaf_count((uint64_t)s.atoms, d) : 1;
+  job->bytes = fsl_job_bytes(spec, job, 1);
+  job->max_ranks = splits ? fsl_leaf_count((uint64_t)s.atoms, spec->prior_of[job->point.prior].d) : 1;
 }

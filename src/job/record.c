@@ -204,6 +204,7 @@ fsl_status fsl_record_decode(fsl_ctx *ctx, const uint8_t *bytes, size_t size, fs
   FSL_TRY(take_u64(&r, 4, &version));
   if (version != RECORD_VERSION) return bad_record(&r, "its version is unknown");
   FSL_TRY(take_part(&r, &part));
+  out->data = fsl_hash_of(part.at, part.left);
   FSL_TRY(take_data_part(&part, out));
   FSL_TRY(take_part(&r, &part));
   FSL_TRY(take_volatile_part(&part, out));

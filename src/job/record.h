@@ -18,6 +18,7 @@ typedef struct fsl_record {
   fsl_record_status status;
   size_t n_fields; /* data: depends on the spec alone */
   const fsl_field *fields;
+  fsl_hash data; /* of the data part's bytes; set by fsl_record_decode alone */
   /* volatile part */
   const char *error; /* "" when done */
   const char *host;

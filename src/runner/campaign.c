@@ -1,10 +1,13 @@
-/* runner/campaign.c: the state of a campaign (see campaign.h). */
+/* runner/campaign.c: a campaign under way, and its end (see campaign.h). */
 #include "runner/campaign.h"
 
 #include "base/text.h"
-#include "store/results.h"
+#include "grid/cost.h"
+#include "grid/describe.h"
+#include "store/collect.h"
+#include "store/signature.h"
 
-#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,127 +15,167 @@
 
 static const double sync_every = 0.05; /* seconds: one fdatasync serves all records of this time */
 
-static void print_time(char text[32]) {
-  const time_t now = time(NULL);
-  struct tm parts;
-  gmtime_r(&now, &parts);
-  strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
+uint64_t fsl_campaign_time(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------ */
-
-/* A file that is there gets the next free name with a number behind it: never deleted. */
-static fsl_status move_aside(fsl_ctx *ctx, const char *path) {
-  char aside[4096];
-  for (int i = 1; access(path, F_OK) == 0; i++) {
-    if (snprintf(aside, sizeof aside, "%s.old-%d", path, i) >= (int)sizeof aside)
-      return fsl_fail(ctx, FSL_EINPUT, "%s: the path is too long", path);
-    if (access(aside, F_OK) == 0) continue;
-    if (rename(path, aside) != 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot move it aside: %s", path, strerror(errno));
-    fsl_say(ctx, FSL_LOG_WARN, "%s moved to %s", path, aside);
-  }
-  return FSL_OK;
-}
-
-static void keep(fsl_campaign *c, size_t job, const fsl_record *record) {
+void fsl_campaign_keep(fsl_campaign *c, size_t job, const fsl_record *record) {
   const fsl_record *const old = c->records[job];
-  if (old != NULL) (*(old->status == FSL_RECORD_DONE ? &c->counts.done : &c->counts.failed))--;
   c->records[job] = record;
+  if (!c->mine[job]) return;
+  if (old != NULL) (*(old->status == FSL_RECORD_DONE ? &c->counts.done : &c->counts.failed))--;
   (*(record->status == FSL_RECORD_DONE ? &c->counts.done : &c->counts.failed))++;
 }
 
-/* Takes over what the journal has; records of other jobs (a grid that shrank) stay in it unused. */
-static fsl_status resume(fsl_ctx *ctx, fsl_campaign *c, const char *path) {
-  fsl_journal_contents contents;
-  FSL_TRY(fsl_journal_read(ctx, path, &contents));
-  for (size_t i = 0; i < contents.n_records; i++) {
-    const fsl_record *const record = &contents.records[i];
-    const int64_t job = fsl_job_index_find(c->index, record->job);
-    if (job >= 0 && !(c->options->retry_failed && record->status != FSL_RECORD_DONE)) keep(c, (size_t)job, record);
+/* ---- what may start ------------------------------------------------------------------------------------------------
+ */
+
+int64_t fsl_campaign_candidate(const fsl_campaign *c, size_t *cursor) {
+  const bool suspects_left = c->next < c->n_suspects;
+  if (*cursor < c->next) *cursor = c->next;
+  if (c->stopping || ((suspects_left || c->suspect_runs) && c->n_running > 0)) return -1;
+  while (*cursor < c->n_pending && c->started[c->pending[*cursor]]) ++*cursor;
+  const size_t end = suspects_left ? c->n_suspects : c->n_pending;
+  return *cursor < end ? c->pending[(*cursor)++] : -1;
+}
+
+static size_t most_ranks(const fsl_campaign *c, int64_t job) {
+  const size_t most = c->grid->jobs[job].max_ranks;
+  return most < c->most_ranks ? most : c->most_ranks;
+}
+
+size_t fsl_campaign_least_ranks(const fsl_campaign *c, int64_t job) {
+  const size_t most = most_ranks(c, job);
+  for (size_t ranks = 1; ranks <= most; ranks *= 2)
+    if ((double)fsl_job_bytes(c->spec, &c->grid->jobs[job], ranks) <= c->rank_bytes) return ranks;
+  return 0;
+}
+
+bool fsl_campaign_fits(const fsl_campaign *c, int64_t job, size_t ranks) {
+  if (isinf(c->deadline)) return true;
+  return fsl_now() + fsl_calibration_upper(&c->calibration, &c->grid->jobs[job], (int)ranks) <= c->deadline;
+}
+
+/* "SLURM_JOB_ID=7 ..." */
+static const char *list_slurm(fsl_arena *arena) {
+  static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_NODELIST",
+                                      "SLURM_CLUSTER_NAME"};
+  fsl_text text;
+  fsl_text_start(&text, arena);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const char *const value = getenv(names[i]);
+    if (value != NULL) fsl_text_add(&text, "%s%s=%s", text.length == 0 ? "" : " ", names[i], value);
   }
-  c->counts.resumed = c->counts.done + c->counts.failed;
-  if (c->counts.resumed > 0)
-    fsl_say(ctx, FSL_LOG_INFO, "%s: %zu of %zu jobs were finished before", path, c->counts.resumed, c->grid->n_jobs);
+  return text.data;
+}
+
+static fsl_status begin(fsl_ctx *ctx, fsl_campaign *c) {
+  char host[256] = "unknown";
+  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  const fsl_shard array = c->options->array;
+  const fsl_journal_run run = {.began = fsl_campaign_time(),
+                               .ranks = (unsigned)c->ranks,
+                               .shard = array.shards == 0 ? 1 : array.shard,
+                               .shards = array.shards == 0 ? 1 : array.shards,
+                               .host = host,
+                               .signature = fsl_signature(ctx->arena),
+                               .command = c->options->command_line,
+                               .slurm = list_slurm(ctx->arena)};
+  if (run.signature == NULL || run.slurm == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the journal");
+  FSL_TRY(fsl_journal_begin(ctx, c->journal, &run));
+  c->begun = true;
   return FSL_OK;
 }
 
-typedef struct costed_job {
-  double cost;
-  int64_t job;
-} costed_job;
-
-/* Longest first; equal costs in the grid's order, which keeps the jobs of one problem together. */
-static int by_cost(const void *a, const void *b) {
-  const costed_job *const x = a, *const y = b;
-  if (x->cost != y->cost) return x->cost > y->cost ? -1 : 1;
-  return (x->job > y->job) - (x->job < y->job);
-}
-
-static fsl_status sort_pending(fsl_ctx *ctx, fsl_campaign *c) {
-  costed_job *sorted;
-  FSL_GET(ctx, sorted, c->grid->n_jobs + 1);
-  FSL_GET(ctx, c->pending, c->grid->n_jobs + 1);
-  for (size_t i = 0; i < c->grid->n_jobs; i++)
-    if (c->records[i] == NULL) sorted[c->n_pending++] = (costed_job){c->grid->jobs[i].cost, (int64_t)i};
-  qsort(sorted, c->n_pending, sizeof *sorted, by_cost);
-  for (size_t i = 0; i < c->n_pending; i++) {
-    c->pending[i] = sorted[i].job;
-    c->counts.cost_total += sorted[i].cost;
-  }
+fsl_status fsl_campaign_start(fsl_ctx *ctx, fsl_campaign *c, int64_t job, fsl_allowance *out) {
+  const bool alone = c->next < c->n_suspects;
+  fsl_job_history *const history = &c->history[job];
+  if (!c->begun) FSL_TRY(begin(ctx, c));
+  const fsl_journal_start start = {c->grid->jobs[job].identity, ++history->attempts, alone};
+  FSL_TRY(fsl_journal_started(ctx, c->journal, &start));
+  c->started[job] = true;
+  c->suspect_runs = alone;
+  c->n_running++;
+  while (c->next < c->n_pending && c->started[c->pending[c->next]]) c->next++;
+  *out = (fsl_allowance){c->spec->job_seconds, c->deadline - fsl_now(), history->attempts};
   return FSL_OK;
 }
 
-/* The spec's path from the root, so that a gather from another folder finds the data beside it. */
-static const char *whole_path(fsl_arena *arena, const char *path) {
-  char *const resolved = realpath(path, NULL);
-  const char *const copy = resolved == NULL ? NULL : fsl_text_copy(arena, resolved);
-  free(resolved);
-  return copy == NULL ? path : copy;
-}
+/* ---- what comes back -----------------------------------------------------------------------------------------------
+ */
 
-fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const fsl_spec *spec, const fsl_grid *grid,
-                             int ranks, fsl_campaign *out) {
-  *out = (fsl_campaign){.options = options, .spec = spec, .grid = grid, .ranks = ranks};
-  out->began = out->last_sync = fsl_now();
-  out->counts.total = grid->n_jobs;
-  out->progress = (fsl_progress){.style = options->progress, .out = stderr};
-  print_time(out->started);
-  FSL_GET(ctx, out->records, grid->n_jobs + 1);
-  FSL_TRY(fsl_job_index_create(ctx, grid, &out->index));
-  const char *const path = fsl_journal_path(ctx->arena, options->output);
-  if (path == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
-  if (options->fresh) {
-    FSL_TRY(move_aside(ctx, options->output));
-    FSL_TRY(move_aside(ctx, path));
-  }
-  FSL_TRY(fsl_journal_open(ctx, path, spec->name, spec->seed, whole_path(ctx->arena, spec->file), spec->text,
-                           &out->journal));
-  FSL_TRY(resume(ctx, out, path));
-  return sort_pending(ctx, out);
-}
-
-/* ---- under way -------------------------------------------------------------------------------------------------- */
-
-int64_t fsl_campaign_peek(const fsl_campaign *campaign) {
-  return campaign->stopping || campaign->next == campaign->n_pending ? -1 : campaign->pending[campaign->next];
-}
-
-fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
+static fsl_status keep_bytes(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
   fsl_record *record;
   FSL_GET(ctx, record, 1);
   FSL_TRY(fsl_journal_write(ctx, c->journal, bytes, size));
   FSL_TRY(fsl_record_decode(ctx, bytes, size, record));
   const int64_t job = fsl_job_index_find(c->index, record->job);
   if (job < 0) return fsl_fail(ctx, FSL_EINTERNAL, "a record came back of a job that the grid does not have");
-  keep(c, (size_t)job, record);
+  fsl_campaign_keep(c, (size_t)job, record);
+  c->started[job] = true;
   c->counts.cost_done += c->grid->jobs[job].cost;
-  if (record->status != FSL_RECORD_DONE) {
-    fsl_say(ctx, FSL_LOG_WARN, "a %s job failed: %s", fsl_job_type_name(c->grid->jobs[job].type), record->error);
-    c->stopping = c->stopping || c->options->stop_on_error;
+  if (record->status == FSL_RECORD_DONE) {
+    fsl_calibration_add(&c->calibration, &c->grid->jobs[job], record->seconds, record->ranks);
+    return FSL_OK;
   }
+  fsl_say(ctx, FSL_LOG_WARN, "%s: %s: %s", fsl_job_describe(ctx->arena, c->spec, &c->grid->jobs[job]),
+          record->status == FSL_RECORD_TIMED_OUT ? "timed out" : "failed", record->error);
+  c->stopping = c->stopping || c->options->stop_on_error;
+  return FSL_OK;
+}
+
+fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
+  c->n_running--;
+  FSL_TRY(keep_bytes(ctx, c, bytes, size));
   c->counts.seconds = fsl_now() - c->began;
   fsl_progress_show(&c->progress, &c->counts, fsl_now(), false);
   return fsl_campaign_sync(ctx, c, false);
+}
+
+void fsl_campaign_drop(fsl_campaign *c) {
+  c->n_running--;
+}
+
+fsl_status fsl_campaign_fail(fsl_ctx *ctx, fsl_campaign *c, int64_t job, fsl_record_status status, const char *why) {
+  char host[256] = "";
+  uint8_t *bytes;
+  size_t size;
+  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  const fsl_record record = {.job = c->grid->jobs[job].identity,
+                             .status = status,
+                             .error = why,
+                             .host = host,
+                             .attempts = (int)c->history[job].attempts};
+  FSL_TRY(fsl_record_encode(ctx, &record, &bytes, &size));
+  if (!c->begun) FSL_TRY(begin(ctx, c));
+  FSL_TRY(keep_bytes(ctx, c, bytes, size));
+  while (c->next < c->n_pending && c->started[c->pending[c->next]]) c->next++;
+  return fsl_campaign_sync(ctx, c, true);
+}
+
+fsl_status fsl_campaign_too_large(fsl_ctx *ctx, fsl_campaign *c, int64_t job) {
+  const size_t ranks = most_ranks(c, job);
+  const char *const why =
+      fsl_text_format(ctx->arena, "it needs about %.3g GB on each of %zu ranks, and a rank has %.3g",
+                      1e-9 * (double)fsl_job_bytes(c->spec, &c->grid->jobs[job], ranks), ranks, 1e-9 * c->rank_bytes);
+  if (why == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a message");
+  return fsl_campaign_fail(ctx, c, job, FSL_RECORD_FAILED, why);
+}
+
+fsl_status fsl_campaign_overdue(fsl_ctx *ctx, fsl_campaign *c, int64_t job) {
+  const char *const why =
+      fsl_text_format(ctx->arena, "it ran past its limit of %g s and could not be interrupted", c->spec->job_seconds);
+  if (why == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a message");
+  return fsl_campaign_fail(ctx, c, job, FSL_RECORD_TIMED_OUT, why);
+}
+
+fsl_status fsl_campaign_stop(fsl_ctx *ctx, fsl_campaign *c, fsl_journal_reason reason) {
+  if (c->stopping && c->reason != FSL_END_FINISHED) return FSL_OK;
+  c->stopping = true;
+  c->reason = reason;
+  return c->begun ? fsl_journal_end(ctx, c->journal, fsl_campaign_time(), reason) : FSL_OK;
 }
 
 fsl_status fsl_campaign_sync(fsl_ctx *ctx, fsl_campaign *c, bool at_once) {
@@ -142,18 +185,67 @@ fsl_status fsl_campaign_sync(fsl_ctx *ctx, fsl_campaign *c, bool at_once) {
   return fsl_journal_sync(ctx, c->journal);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------------------- */
+/* ---- the end -------------------------------------------------------------------------------------------------------
+ */
+
+static bool can_ever_fit(const fsl_campaign *c, int64_t job) {
+  const size_t ranks = most_ranks(c, job);
+  const double allowance = c->options->seconds - fsl_gather_reserve(c->grid->n_cells);
+  return fsl_calibration_upper(&c->calibration, &c->grid->jobs[job], (int)ranks) <= allowance;
+}
+
+/* What is left and why: 75 asks for another run, which would be asked for in vain where no job can ever fit. */
+static int judge_rest(const fsl_ctx *ctx, const fsl_campaign *c) {
+  size_t left = 0, never = 0;
+  double longest = 0;
+  for (size_t i = 0; i < c->n_pending; i++) {
+    const int64_t job = c->pending[i];
+    if (c->records[job] != NULL) continue;
+    left++;
+    if (can_ever_fit(c, job)) continue;
+    never++;
+    longest = fmax(longest, fsl_calibration_upper(&c->calibration, &c->grid->jobs[job], (int)most_ranks(c, job)));
+  }
+  if (never > 0)
+    fsl_say(ctx, FSL_LOG_WARN,
+            "%zu jobs can never be finished within %g s: the longest may take %.3g s; allow more time or more ranks",
+            never, c->options->seconds, longest);
+  if (left > never) return 75;
+  return c->counts.failed > 0 || never > 0 ? 3 : 0;
+}
+
+static fsl_status write_results(fsl_ctx *ctx, const fsl_campaign *c) {
+  fsl_provenance provenance;
+  FSL_TRY(fsl_collect_provenance(ctx, c->n_journals, c->journals, c->options->command_line, &provenance));
+  if (c->begun || provenance.started[0] == '\0') {
+    const uint64_t now = fsl_campaign_time();
+    provenance.ended = fsl_provenance_time(ctx->arena, now);
+    provenance.slurm = list_slurm(ctx->arena);
+    if (provenance.started[0] == '\0')
+      provenance.started = fsl_provenance_time(ctx->arena, now - (uint64_t)(1e9 * (fsl_now() - c->began)));
+    if (c->ranks > provenance.ranks) provenance.ranks = c->ranks;
+    if (provenance.ended == NULL || provenance.started == NULL || provenance.slurm == NULL)
+      return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the provenance");
+  }
+  return fsl_results_write(ctx, c->options->output, c->spec, c->grid, c->records, &provenance);
+}
+
+static fsl_status finish(fsl_ctx *ctx, fsl_campaign *c) {
+  if (c->begun) FSL_TRY(fsl_journal_end(ctx, c->journal, fsl_campaign_time(), c->reason));
+  FSL_TRY(fsl_campaign_sync(ctx, c, true));
+  return c->options->array.shards == 0 ? write_results(ctx, c) : FSL_OK;
+}
 
 fsl_status fsl_campaign_close(fsl_ctx *ctx, fsl_campaign *c, int *exit_status) {
-  char ended[32];
-  print_time(ended);
   c->counts.seconds = fsl_now() - c->began;
   fsl_progress_show(&c->progress, &c->counts, fsl_now(), true);
-  FSL_TRY(fsl_campaign_sync(ctx, c, true));
-  FSL_TRY(fsl_journal_close(ctx, c->journal));
-  const fsl_provenance provenance = {c->started, ended, c->options->command_line, c->ranks};
-  FSL_TRY(fsl_results_write(ctx, c->options->output, c->spec, c->grid, c->records, &provenance));
-  const bool complete = c->counts.done + c->counts.failed == c->counts.total;
-  *exit_status = !complete ? 75 : c->counts.failed > 0 ? 3 : 0;
-  return FSL_OK;
+  *exit_status = judge_rest(ctx, c);
+  if (*exit_status == 75 && c->reason == FSL_END_FINISHED) c->reason = FSL_END_DEADLINE;
+  const fsl_status status = finish(ctx, c);
+  char first[sizeof ctx->error];
+  memcpy(first, ctx->error, sizeof first);
+  const fsl_status closed = fsl_journal_close(ctx, c->journal);
+  c->journal = NULL;
+  if (status != FSL_OK) memcpy(ctx->error, first, sizeof first);
+  return status != FSL_OK ? status : closed;
 }

@@ -4,17 +4,24 @@
 #define FSL_RUNNER_CAMPAIGN_H
 
 #include "grid/index.h"
+#include "runner/calibration.h"
 #include "runner/progress.h"
+#include "runner/suspects.h"
 #include "store/journal.h"
+#include "store/journal_paths.h"
 
 typedef struct fsl_run_options {
   const char *spec_file;
   const char *output; /* OUT.h5 */
   size_t n_overrides;
   const char *const *overrides;
+  fsl_shard array;    /* --array I/N */
   bool fresh;         /* moves the old files aside first */
-  bool retry_failed;  /* failed jobs of the journal run again */
+  bool retry_failed;  /* failed jobs of the journals run again */
   bool stop_on_error; /* --on-error stop */
+  bool quarantine;    /* suspects run alone, condemned jobs are set aside */
+  double seconds;     /* --deadline, from the start of the program; INFINITY: none */
+  double started;     /* when the program started, on the clock of fsl_now() */
   size_t group;       /* forced group size; 0: chosen */
   fsl_progress_style progress;
   fsl_log_level log_level;
@@ -27,27 +34,71 @@ typedef struct fsl_campaign {
   const fsl_grid *grid;
   fsl_job_index *index;
   fsl_journal *journal;
+  size_t n_journals; /* as they were at the start: this run's own, then its siblings */
+  const fsl_journal_contents *journals;
   const fsl_record **records; /* n_jobs, NULL: not finished */
-  size_t n_pending, next;     /* pending[next ..] have not started */
-  int64_t *pending;           /* longest first */
-  bool stopping;              /* no new job is started */
+  bool *mine;                 /* n_jobs: of this run's stripe */
+  bool *started;              /* n_jobs: by this run */
+  fsl_job_history *history;   /* n_jobs */
+  size_t n_pending, next;     /* pending[i] for i < next have started */
+  int64_t *pending;           /* longest first, suspects before all */
+  size_t n_suspects;          /* the first of pending, to run alone */
+  size_t n_running;
+  bool suspect_runs;         /* the last job that started is a suspect, alone in flight until it comes back */
+  bool begun;                /* the journal knows of this run */
+  bool stopping;             /* no new job is started, for this reason: */
+  fsl_journal_reason reason; /* FSL_END_FINISHED while there is none */
+  double rank_bytes;         /* memory a rank may use */
+  double deadline;           /* on the clock of fsl_now(), the reserve for the results taken off; INFINITY: none */
+  size_t most_ranks;         /* that a job can get */
+  fsl_calibration calibration;
   fsl_progress progress;
   fsl_progress_counts counts;
   double began, last_sync;
-  char started[32]; /* ISO 8601, UTC */
   int ranks;
 } fsl_campaign;
 
-/* Opens or makes the journal, takes over the records it has, and sorts the rest. Everything lives in ctx->arena. */
+/* What a job that starts may take, in seconds from now; INFINITY: no limit. */
+typedef struct fsl_allowance {
+  double job; /* past this it is recorded as timed out */
+  double run; /* past this the run is over, and the job is not recorded */
+  unsigned attempt;
+} fsl_allowance;
+
+/* Opens or makes the journal, takes over the records it and its siblings have, and sorts the rest. `ranks`: of the
+ * whole run; `most_ranks`: the largest group; rank_bytes: memory a rank may use. Everything lives in ctx->arena. */
 FSL_CHECKED fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const fsl_spec *spec,
-                                         const fsl_grid *grid, int ranks, fsl_campaign *out);
-/* The next job to start, -1 when there is none (or a stop was asked for). */
-int64_t fsl_campaign_peek(const fsl_campaign *campaign);
+                                         const fsl_grid *grid, int ranks, size_t most_ranks, double rank_bytes,
+                                         fsl_campaign *out);
+/* A record becomes the job's, counted; an earlier one no longer counts. */
+void fsl_campaign_keep(fsl_campaign *campaign, size_t job, const fsl_record *record);
+/* Seconds since 1970, in nanoseconds: the journal's clock. */
+uint64_t fsl_campaign_time(void);
+/* The next job that may start now, from pending[*cursor] on; *cursor moves behind it. -1 when there is none, a stop was
+ * asked for, or a suspect must have the ranks to itself. Set *cursor to 0 first. */
+int64_t fsl_campaign_candidate(const fsl_campaign *campaign, size_t *cursor);
+/* The fewest ranks (a power of two) on which the job fits into memory; 0: it fits on none. */
+size_t fsl_campaign_least_ranks(const fsl_campaign *campaign, int64_t job);
+/* Whether the job can be expected to end before the deadline on so many ranks. */
+bool fsl_campaign_fits(const fsl_campaign *campaign, int64_t job, size_t ranks);
+/* The job is being handed to its ranks. */
+FSL_CHECKED fsl_status fsl_campaign_start(fsl_ctx *ctx, fsl_campaign *campaign, int64_t job, fsl_allowance *out);
 /* A finished job's bytes: into the journal, counted, kept. */
 FSL_CHECKED fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *campaign, const uint8_t *bytes, size_t size);
+/* The job came back without a record: a stop was asked for or the deadline is over. */
+void fsl_campaign_drop(fsl_campaign *campaign);
+/* Records the failure of a job that never ran, or was dropped since it will never come back. */
+FSL_CHECKED fsl_status fsl_campaign_fail(fsl_ctx *ctx, fsl_campaign *campaign, int64_t job, fsl_record_status status,
+                                         const char *why);
+/* The two reasons there are: it fits on no group, and it ignored its time limit. */
+FSL_CHECKED fsl_status fsl_campaign_too_large(fsl_ctx *ctx, fsl_campaign *campaign, int64_t job);
+FSL_CHECKED fsl_status fsl_campaign_overdue(fsl_ctx *ctx, fsl_campaign *campaign, int64_t job);
+/* No new job is started from here on. Written to the journal at once: what dies now is no job's fault. */
+FSL_CHECKED fsl_status fsl_campaign_stop(fsl_ctx *ctx, fsl_campaign *campaign, fsl_journal_reason reason);
 /* Makes everything taken durable when some time has passed since the last time, or `now` at once. */
 FSL_CHECKED fsl_status fsl_campaign_sync(fsl_ctx *ctx, fsl_campaign *campaign, bool at_once);
-/* Writes the results file and closes the journal. *exit_status: 0 all done, 3 some failed, 75 stopped early. */
+/* Ends the run in the journal, writes the results file (unless it is one of an array) and lets go of the journal.
+ * *exit_status: 0 all done, 3 some failed or can never fit into the deadline, 75 stopped early. */
 FSL_CHECKED fsl_status fsl_campaign_close(fsl_ctx *ctx, fsl_campaign *campaign, int *exit_status);
 
 #endif

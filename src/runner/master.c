@@ -3,7 +3,10 @@
 
 #include "runner/messages.h"
 #include "runner/nap.h"
+#include "runner/overdue.h"
 #include "runner/schedule.h"
+
+#include <math.h>
 
 /* A lone worker is handed jobs ahead while all it has in hand is this short, in seconds: it never waits for an answer
  * to cross. */
@@ -14,19 +17,30 @@ typedef struct worker_state {
   fsl_block block; /* whose first worker this is */
   int orders;      /* that it has not answered yet */
   double cost;     /* of the last one */
+  int64_t job;     /* the last one */
+  double began;    /* when it was given the last one */
+  bool lost;       /* it did not answer in time; nothing is expected of it any more */
 } worker_state;
 
 typedef struct master {
   fsl_campaign *campaign;
   fsl_schedule schedule;
   worker_state *worker; /* n_workers */
-  int n_running;
+  int n_running, n_lost;
+  double stopped; /* when a stop was asked for, or the journal failed; INFINITY: it was not */
 } master;
 
-static void order_block(fsl_block block, int64_t job) {
-  const fsl_order order = {job, block.level};
+/* ---- handing out --------------------------------------------------------------------------------------------------
+ */
+
+static int64_t nanoseconds(double seconds) {
+  if (!(seconds < 1e9)) return INT64_MAX;
+  return seconds > 0 ? (int64_t)(1e9 * seconds) : 0;
+}
+
+static void order_block(fsl_block block, const fsl_order *order) {
   for (int i = 0; i < 1 << block.level; i++)
-    MPI_Send(&order, 2, MPI_INT64_T, 1 + block.first + i, FSL_TAG_ORDER, MPI_COMM_WORLD);
+    MPI_Send(order, FSL_ORDER_NUMBERS, MPI_INT64_T, 1 + block.first + i, FSL_TAG_ORDER, MPI_COMM_WORLD);
 }
 
 static void note_clipped(const fsl_ctx *ctx, const master *m, const fsl_job *job) {
@@ -36,39 +50,77 @@ static void note_clipped(const fsl_ctx *ctx, const master *m, const fsl_job *job
             job->max_ranks, m->schedule.forced);
 }
 
-static void start(const fsl_ctx *ctx, master *m, int64_t job, fsl_block block) {
+static fsl_status start(fsl_ctx *ctx, master *m, int64_t job, fsl_block block) {
   const fsl_job *const next = &m->campaign->grid->jobs[job];
   worker_state *const worker = &m->worker[block.first];
+  fsl_allowance allowance;
+  FSL_TRY(fsl_campaign_start(ctx, m->campaign, job, &allowance));
   note_clipped(ctx, m, next);
   fsl_schedule_set(&m->schedule, block, true);
   m->schedule.pending_seconds -= next->cost;
-  *worker = (worker_state){.block = block, .orders = worker->orders + 1, .cost = next->cost};
+  *worker =
+      (worker_state){.block = block, .orders = worker->orders + 1, .cost = next->cost, .job = job, .began = fsl_now()};
   m->n_running++;
-  m->campaign->next++;
-  order_block(block, job);
+  const fsl_order order = {job, block.level, allowance.attempt, nanoseconds(allowance.job), nanoseconds(allowance.run)};
+  order_block(block, &order);
+  return FSL_OK;
 }
 
-/* The lone worker with the fewest short jobs in hand, for one more; block.level -1: there is none. */
+/* The lone worker with the fewest short jobs in hand, for one more; block.level -1: there is none. Under limits of time
+ * none is handed ahead: its clock would run while it waits. */
 static fsl_block find_ready(const master *m, double cost) {
   const worker_state *found = NULL;
-  for (int i = 0; i < m->schedule.n_workers; i++) {
+  const bool limited = isfinite(m->campaign->spec->job_seconds);
+  for (int i = 0; i < m->schedule.n_workers && !limited; i++) {
     const worker_state *const w = &m->worker[i];
-    const bool ready = w->orders > 0 && w->orders < MOST_AHEAD && w->block.level == 0 &&
+    const bool ready = w->orders > 0 && w->orders < MOST_AHEAD && w->block.level == 0 && !w->lost &&
                        (w->cost > cost ? w->cost : cost) * (w->orders + 1) < ahead_seconds;
     if (ready && (found == NULL || w->orders < found->orders)) found = w;
   }
   return found == NULL ? (fsl_block){0, -1} : found->block;
 }
 
+static fsl_block find_block(const master *m, const fsl_job *job, size_t least) {
+  const fsl_block block = fsl_schedule_next(&m->schedule, job->cost, least, job->max_ranks);
+  if (block.level >= 0 || m->schedule.forced > 0 || least > 1) return block;
+  return find_ready(m, job->cost);
+}
+
 /* Starts jobs while there are any and a block is free. */
-static void start_jobs(const fsl_ctx *ctx, master *m) {
-  for (int64_t job; (job = fsl_campaign_peek(m->campaign)) >= 0;) {
-    const fsl_job *const next = &m->campaign->grid->jobs[job];
-    fsl_block block = fsl_schedule_next(&m->schedule, next->cost, next->max_ranks);
-    if (block.level < 0 && m->schedule.forced == 0) block = find_ready(m, next->cost);
-    if (block.level < 0) return;
-    start(ctx, m, job, block);
+static fsl_status start_jobs(fsl_ctx *ctx, master *m) {
+  size_t cursor = 0;
+  for (int64_t job; (job = fsl_campaign_candidate(m->campaign, &cursor)) >= 0;) {
+    const size_t least = fsl_campaign_least_ranks(m->campaign, job);
+    if (least == 0) {
+      FSL_TRY(fsl_campaign_too_large(ctx, m->campaign, job));
+      continue;
+    }
+    const fsl_block block = find_block(m, &m->campaign->grid->jobs[job], least);
+    if (block.level < 0) return FSL_OK;
+    if (fsl_campaign_fits(m->campaign, job, (size_t)1 << block.level)) FSL_TRY(start(ctx, m, job, block));
   }
+  return FSL_OK;
+}
+
+/* ---- taking answers ------------------------------------------------------------------------------------------------
+ */
+
+/* The first worker of a block answered: it is free, and found again, once nothing more is expected of it. */
+static void settle(master *m, worker_state *worker) {
+  if (!worker->lost) m->n_running--;
+  if (--worker->orders > 0) return;
+  if (worker->lost) m->n_lost--;
+  worker->lost = false;
+  fsl_schedule_set(&m->schedule, worker->block, false);
+}
+
+/* Why a worker has no record: the first byte is its status, the rest its words. */
+static fsl_status take_refusal(fsl_ctx *ctx, master *m, int worker, const uint8_t *bytes) {
+  const fsl_status status = (fsl_status)bytes[0];
+  fsl_campaign_drop(m->campaign);
+  if (status == FSL_ESTOP) return fsl_campaign_stop(ctx, m->campaign, FSL_END_STOPPED);
+  return fsl_fail(ctx, status == FSL_OK ? FSL_EINTERNAL : status, "worker %d gave up: %s", worker,
+                  (const char *)bytes + 1);
 }
 
 /* Receives the answer of a group's first worker: a record, or why there is none. */
@@ -77,16 +129,13 @@ static fsl_status take_answer(fsl_ctx *ctx, master *m, const MPI_Status *envelop
   MPI_Get_count(envelope, MPI_BYTE, &size);
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   uint8_t *bytes;
-  FSL_GET(ctx, bytes, (size_t)size + 1);
+  FSL_GET(ctx, bytes, (size_t)size + 2);
   MPI_Recv(bytes, size, MPI_BYTE, envelope->MPI_SOURCE, envelope->MPI_TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
   worker_state *const worker = &m->worker[envelope->MPI_SOURCE - 1];
-  if (--worker->orders == 0) fsl_schedule_set(&m->schedule, worker->block, false);
-  m->n_running--;
-  if (envelope->MPI_TAG == FSL_TAG_RECORD) return fsl_campaign_take(ctx, m->campaign, bytes, (size_t)size);
-  m->campaign->stopping = true;
-  const bool asked = *ctx->stop != 0;
-  const fsl_status status =
-      asked ? FSL_OK : fsl_fail(ctx, FSL_EINTERNAL, "worker %d gave up: %s", envelope->MPI_SOURCE, (const char *)bytes);
+  const bool late = worker->lost;
+  settle(m, worker);
+  if (!late && envelope->MPI_TAG == FSL_TAG_RECORD) return fsl_campaign_take(ctx, m->campaign, bytes, (size_t)size);
+  const fsl_status status = late ? FSL_OK : take_refusal(ctx, m, envelope->MPI_SOURCE, bytes);
   fsl_arena_release(ctx->arena, mark);
   return status;
 }
@@ -99,21 +148,59 @@ static fsl_status poll(fsl_ctx *ctx, master *m, bool *idle) {
   return found ? take_answer(ctx, m, &envelope) : fsl_campaign_sync(ctx, m->campaign, false);
 }
 
+/* ---- workers that do not answer ------------------------------------------------------------------------------------
+ */
+
+/* A job that ignores its time limit is recorded, and its workers are given up: they cannot be interrupted, and the
+ * others go on without them. */
+static fsl_status lose(fsl_ctx *ctx, master *m, worker_state *w, bool timed_out) {
+  w->lost = true;
+  m->n_lost++;
+  m->n_running -= w->orders;
+  for (int i = 0; i < w->orders; i++) fsl_campaign_drop(m->campaign);
+  return timed_out ? fsl_campaign_overdue(ctx, m->campaign, w->job) : FSL_OK;
+}
+
+static fsl_status look_for_overdue(fsl_ctx *ctx, master *m) {
+  const double now = fsl_now();
+  for (int i = 0; i < m->schedule.n_workers; i++) {
+    worker_state *const w = &m->worker[i];
+    if (w->orders == 0 || w->lost) continue;
+    const fsl_overdue overdue = fsl_overdue_find(m->campaign->spec->job_seconds, now - w->began, now - m->stopped);
+    if (overdue != FSL_IN_TIME) FSL_TRY(lose(ctx, m, w, overdue == FSL_PAST_LIMIT));
+  }
+  return FSL_OK;
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------------------------
+ */
+
+static fsl_status look_for_stop(fsl_ctx *ctx, master *m, fsl_status trouble) {
+  const bool asked = *ctx->stop != 0, late = fsl_now() > m->campaign->deadline;
+  if (isinf(m->stopped) && (asked || late || m->campaign->reason == FSL_END_STOPPED || trouble == FSL_EIO))
+    m->stopped = fsl_now();
+  if (asked) return fsl_campaign_stop(ctx, m->campaign, FSL_END_STOPPED);
+  if (late) return fsl_campaign_stop(ctx, m->campaign, FSL_END_DEADLINE);
+  return FSL_OK;
+}
+
+static void first_of(fsl_status *trouble, fsl_status status) {
+  if (*trouble == FSL_OK) *trouble = status;
+}
+
 /* The first trouble stops new jobs; the answers under way are still taken, so that nothing finished is lost. */
 static fsl_status serve(fsl_ctx *ctx, master *m) {
   fsl_status trouble = FSL_OK;
   fsl_nap nap = {0};
-  for (;;) {
-    bool idle;
-    m->campaign->stopping = m->campaign->stopping || *ctx->stop != 0 || trouble != FSL_OK;
-    start_jobs(ctx, m);
+  for (bool idle;; nap = idle ? nap : (fsl_nap){0}) {
+    first_of(&trouble, look_for_stop(ctx, m, trouble));
+    m->campaign->stopping = m->campaign->stopping || trouble != FSL_OK;
+    first_of(&trouble, start_jobs(ctx, m));
     if (m->n_running == 0) return trouble;
-    const fsl_status status = poll(ctx, m, &idle);
-    if (trouble == FSL_OK) trouble = status;
-    if (idle)
-      fsl_nap_wait(&nap);
-    else
-      nap = (fsl_nap){0};
+    first_of(&trouble, poll(ctx, m, &idle));
+    if (!idle) continue;
+    first_of(&trouble, look_for_overdue(ctx, m));
+    fsl_nap_wait(&nap);
   }
 }
 
@@ -123,13 +210,16 @@ static double pending_seconds(const fsl_campaign *c) {
   return seconds;
 }
 
-fsl_status fsl_master_loop(fsl_ctx *ctx, fsl_campaign *campaign, int n_workers) {
-  master m = {.campaign = campaign};
+fsl_status fsl_master_loop(fsl_ctx *ctx, fsl_campaign *campaign, int n_workers, bool *lost) {
+  static const fsl_order go_home = {.job = -1};
+  master m = {.campaign = campaign, .stopped = INFINITY};
   m.schedule = (fsl_schedule){
       .n_workers = n_workers, .forced = campaign->options->group, .pending_seconds = pending_seconds(campaign)};
   FSL_GET(ctx, m.schedule.busy, n_workers);
   FSL_GET(ctx, m.worker, n_workers);
   const fsl_status status = serve(ctx, &m);
-  for (int i = 0; i < n_workers; i++) order_block((fsl_block){i, 0}, -1);
+  *lost = m.n_lost > 0;
+  if (*lost && campaign->reason == FSL_END_FINISHED) campaign->reason = FSL_END_GAVE_UP;
+  for (int i = 0; i < n_workers; i++) order_block((fsl_block){i, 0}, &go_home);
   return status;
 }

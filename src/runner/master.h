@@ -6,6 +6,7 @@
 
 /* Runs until every job is finished or a stop was asked for and all groups have answered, then sends the workers home.
  */
-FSL_CHECKED fsl_status fsl_master_loop(fsl_ctx *ctx, fsl_campaign *campaign, int n_workers);
+/* *lost: whether some workers never answered and will not: then MPI can only be ended by MPI_Abort. */
+FSL_CHECKED fsl_status fsl_master_loop(fsl_ctx *ctx, fsl_campaign *campaign, int n_workers, bool *lost);
 
 #endif

@@ -10,9 +10,14 @@ enum { FSL_TAG_ORDER = 1, FSL_TAG_RECORD, FSL_TAG_STOPPED, FSL_TAG_FLAG, FSL_TAG
 
 /* What the master tells each rank of a group. */
 typedef struct fsl_order {
-  int64_t job;   /* number in the grid; -1: go home */
-  int64_t level; /* the group's size is 2^level */
+  int64_t job;     /* number in the grid; -1: go home */
+  int64_t level;   /* the group's size is 2^level */
+  int64_t attempt; /* from 1 */
+  /* Nanoseconds from now, INT64_MAX: no limit. Past the first the job is recorded as timed out; past the second the run
+   * is over, and the job is not recorded. */
+  int64_t job_limit, run_limit;
 } fsl_order;
+enum { FSL_ORDER_NUMBERS = sizeof(fsl_order) / sizeof(int64_t) };
 
 /* Waits for all requests, napping. */
 void fsl_wait_all(int n, MPI_Request *requests);

@@ -1,9 +1,12 @@
 /* runner/run.c: from the command line's options to an exit status (see run.h). */
 #include "runner/run.h"
 
+#include "runner/alone.h"
 #include "runner/groups.h"
 #include "runner/master.h"
+#include "runner/memory.h"
 #include "runner/nap.h"
+#include "runner/schedule.h"
 #include "runner/signals.h"
 #include "runner/worker.h"
 
@@ -93,44 +96,40 @@ static bool all_agree(const process *p, bool good) {
   return all != 0;
 }
 
-/* ---- the three ways to take part
- * -------------------------------------------------------------------------------------- */
+/* ---- the ways to take part ----------------------------------------------------------------------------------- */
 
-static fsl_status compute_alone(fsl_ctx *ctx, fsl_campaign *c, const fsl_bench *bench) {
-  for (int64_t job; (job = fsl_campaign_peek(c)) >= 0 && *ctx->stop == 0;) {
-    fsl_ctx own = {.arena = fsl_arena_create(0), .team = &fsl_team_solo, .log = ctx->log, .stop = ctx->stop};
-    if (own.arena == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a job");
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    c->next++;
-    fsl_status status = fsl_bench_evaluate(&own, bench, job, &bytes, &size);
-    memcpy(ctx->error, own.error, sizeof ctx->error);
-    if (status == FSL_OK) status = fsl_campaign_take(ctx, c, bytes, size);
-    fsl_arena_destroy(own.arena);
-    if (status == FSL_ESTOP) return FSL_OK;
-    FSL_TRY(status);
-  }
-  return FSL_OK;
-}
+typedef struct outcome {
+  int exit_status;
+  bool lost_workers; /* some will never answer */
+} outcome;
 
-static fsl_status work_alone(fsl_ctx *ctx, fsl_campaign *c) {
-  fsl_bench bench;
-  FSL_TRY(fsl_bench_create(ctx, c->spec, c->grid, &bench));
-  const fsl_status status = compute_alone(ctx, c, &bench);
-  fsl_bench_destroy(&bench);
-  return status;
+/* Memory for each rank: what its machine has left, shared among the ranks on it that compute; the least of all. */
+static double share_of_memory(const process *p) {
+  double mine = fsl_memory_available(), least = mine;
+  MPI_Comm here;
+  int computes = p->rank > 0 || p->size == 1, n_computing = 1;
+  if (!p->has_mpi) return mine;
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, p->rank, MPI_INFO_NULL, &here);
+  MPI_Allreduce(&computes, &n_computing, 1, MPI_INT, MPI_SUM, here);
+  MPI_Comm_free(&here);
+  mine /= n_computing > 0 ? n_computing : 1;
+  MPI_Allreduce(&mine, &least, 1, MPI_DOUBLE, MPI_MIN, MPI_COMM_WORLD);
+  return least;
 }
 
 /* The workers are sent home whatever happens here: a master that cannot open its journal gives them nothing to do. */
 static fsl_status lead(fsl_ctx *ctx, const process *p, const fsl_run_options *options, const fsl_spec *spec,
-                       const fsl_grid *grid, int *exit_status) {
+                       const fsl_grid *grid, double rank_bytes, outcome *out) {
   fsl_campaign campaign;
-  const fsl_status opened = fsl_campaign_open(ctx, options, spec, grid, p->size, &campaign);
+  const size_t most_ranks = p->size == 1 ? 1 : (size_t)1 << fsl_schedule_level(p->size - 1, SIZE_MAX / 2);
+  const fsl_status opened = fsl_campaign_open(ctx, options, spec, grid, p->size, most_ranks, rank_bytes, &campaign);
   if (!all_agree(p, opened == FSL_OK)) return opened;
-  const fsl_status ran = p->size == 1 ? work_alone(ctx, &campaign) : fsl_master_loop(ctx, &campaign, p->size - 1);
+  const fsl_status ran =
+      p->size == 1 ? fsl_work_alone(ctx, &campaign) : fsl_master_loop(ctx, &campaign, p->size - 1, &out->lost_workers);
   char first[sizeof ctx->error];
   memcpy(first, ctx->error, sizeof first);
-  const fsl_status closed = fsl_campaign_close(ctx, &campaign, exit_status);
+  if (ran != FSL_OK) campaign.reason = FSL_END_FAILED;
+  const fsl_status closed = fsl_campaign_close(ctx, &campaign, &out->exit_status);
   if (ran != FSL_OK) memcpy(ctx->error, first, sizeof first);
   return ran != FSL_OK ? ran : closed;
 }
@@ -146,14 +145,16 @@ static fsl_status follow(fsl_ctx *ctx, const process *p, const fsl_spec *spec, c
 }
 
 static fsl_status take_part(fsl_ctx *ctx, const process *p, const fsl_run_options *options, const fsl_spec *spec,
-                            const fsl_grid *grid, int *exit_status) {
-  if (p->size == 1) return lead(ctx, p, options, spec, grid, exit_status);
+                            const fsl_grid *grid, outcome *out) {
+  const double rank_bytes = share_of_memory(p);
+  if (p->size == 1) return lead(ctx, p, options, spec, grid, rank_bytes, out);
   MPI_Comm workers;
   fsl_rank_groups groups = {0};
   MPI_Comm_split(MPI_COMM_WORLD, p->rank == 0 ? MPI_UNDEFINED : 0, p->rank, &workers);
   if (p->rank != 0) fsl_rank_groups_create(workers, &groups);
   const fsl_status status =
-      p->rank == 0 ? lead(ctx, p, options, spec, grid, exit_status) : follow(ctx, p, spec, grid, &groups);
+      p->rank == 0 ? lead(ctx, p, options, spec, grid, rank_bytes, out) : follow(ctx, p, spec, grid, &groups);
+  if (out->lost_workers) return status; /* nothing collective can be done any more */
   fsl_rank_groups_free(&groups);
   if (workers != MPI_COMM_NULL) MPI_Comm_free(&workers);
   return status;
@@ -173,14 +174,14 @@ static int exit_status_of(fsl_status status, int finished) {
   }
 }
 
-static fsl_status run(fsl_ctx *ctx, const process *p, const fsl_run_options *options, int *exit_status) {
+static fsl_status run(fsl_ctx *ctx, const process *p, const fsl_run_options *options, outcome *out) {
   fsl_spec *spec;
   fsl_grid *grid;
   FSL_GET(ctx, spec, 1);
   FSL_GET(ctx, grid, 1);
   const fsl_status loaded = load(ctx, p, options, spec, grid);
   if (!all_agree(p, loaded == FSL_OK)) return loaded == FSL_OK ? FSL_EINPUT : loaded;
-  return take_part(ctx, p, options, spec, grid, exit_status);
+  return take_part(ctx, p, options, spec, grid, out);
 }
 
 /* Rank 0 ends with the campaign's status. The other ranks end with 0 where there is one to speak for them: under mpirun
@@ -189,10 +190,12 @@ int fsl_run_campaign(const fsl_run_options *options) {
   const process p = start_process();
   const fsl_log log = {.level = options->log_level, .write = write_log};
   fsl_ctx ctx = {.arena = fsl_arena_create(0), .team = &fsl_team_solo, .log = &log, .stop = fsl_signals_stop()};
-  int finished = 0;
-  const fsl_status status = ctx.arena == NULL ? FSL_ENOMEM : run(&ctx, &p, options, &finished);
+  outcome out = {0};
+  const fsl_status status = ctx.arena == NULL ? FSL_ENOMEM : run(&ctx, &p, options, &out);
   if (status != FSL_OK && ctx.error[0] != '\0') fprintf(stderr, "fslens: %s\n", ctx.error);
   fsl_arena_destroy(ctx.arena);
+  const int exit_status = p.rank == 0 ? exit_status_of(status, out.exit_status) : 0;
+  if (out.lost_workers) MPI_Abort(MPI_COMM_WORLD, exit_status);
   if (p.has_mpi) MPI_Finalize();
-  return p.rank == 0 ? exit_status_of(status, finished) : 0;
+  return exit_status;
 }

@@ -10,13 +10,14 @@ int fsl_schedule_level(int n_workers, size_t ranks) {
   return level;
 }
 
-static int wanted_level(const fsl_schedule *s, double cost, size_t max_ranks) {
-  if (s->forced > 0) return fsl_schedule_level(s->n_workers, s->forced < max_ranks ? s->forced : max_ranks);
-  const int most = fsl_schedule_level(s->n_workers, max_ranks);
+static int wanted_level(const fsl_schedule *s, double cost, size_t least, size_t most) {
+  const int lowest = fsl_schedule_level(s->n_workers, least), highest = fsl_schedule_level(s->n_workers, most);
   const double share = (s->pending_seconds > cost ? s->pending_seconds : cost) / s->n_workers;
-  int level = 0;
-  while (level < most && cost / (1 << level) > share && cost / (2 << level) > shortest_part) level++;
-  return level;
+  int level = s->forced > 0 ? fsl_schedule_level(s->n_workers, s->forced) : 0;
+  while (s->forced == 0 && level < highest && cost / (1 << level) > share && cost / (2 << level) > shortest_part)
+    level++;
+  if (level > highest) level = highest;
+  return level < lowest ? lowest : level;
 }
 
 static bool is_free(const fsl_schedule *s, fsl_block block) {
@@ -31,10 +32,11 @@ static fsl_block find_free(const fsl_schedule *s, int level) {
   return (fsl_block){0, -1};
 }
 
-fsl_block fsl_schedule_next(const fsl_schedule *schedule, double cost, size_t max_ranks) {
-  int level = wanted_level(schedule, cost, max_ranks);
+fsl_block fsl_schedule_next(const fsl_schedule *schedule, double cost, size_t least, size_t most) {
+  const int lowest = fsl_schedule_level(schedule->n_workers, least);
+  int level = wanted_level(schedule, cost, least, most);
   fsl_block block = find_free(schedule, level);
-  while (block.level < 0 && schedule->forced == 0 && level > 0) block = find_free(schedule, --level);
+  while (block.level < 0 && schedule->forced == 0 && level > lowest) block = find_free(schedule, --level);
   return block;
 }
 

@@ -18,10 +18,10 @@ typedef struct fsl_block {
 
 /* The level of the largest aligned full block of at most `ranks` workers that this machine room has. */
 int fsl_schedule_level(int n_workers, size_t ranks);
-/* The block for a job of `cost` seconds on one rank that can be split over `max_ranks`. A job gets more than one worker
- * when it alone would take longer than its share of all that is left. A forced size is waited for, clipped to what the
- * job can fill. */
-fsl_block fsl_schedule_next(const fsl_schedule *schedule, double cost, size_t max_ranks);
+/* The block for a job of `cost` seconds on one rank that can be split over `least` ranks, for its memory, up to `most`
+ * (powers of two). A job gets more than it needs when it alone would take longer than its share of all that is left. A
+ * forced size is waited for, clipped to what the job needs and can fill. */
+fsl_block fsl_schedule_next(const fsl_schedule *schedule, double cost, size_t least, size_t most);
 void fsl_schedule_set(fsl_schedule *schedule, fsl_block block, bool busy);
 
 #endif

@@ -1,6 +1,7 @@
 /* runner/worker.c: see worker.h. */
 #include "runner/worker.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,45 +20,65 @@ void fsl_bench_destroy(fsl_bench *bench) {
   bench->cache = NULL;
 }
 
-fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, uint8_t **bytes, size_t *size) {
+fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, fsl_allowance allowance,
+                              uint8_t **bytes, size_t *size) {
   fsl_record record;
+  const double seconds = fmin(allowance.job, allowance.run);
+  ctx->deadline = isinf(seconds) ? 0 : fsl_now() + seconds;
   FSL_TRY(fsl_job_evaluate(ctx, bench->spec, &bench->grid->jobs[job], bench->cache, &record));
+  if (record.status == FSL_RECORD_TIMED_OUT && allowance.run <= allowance.job)
+    return fsl_fail(ctx, FSL_ESTOP, "the run's deadline is over");
   record.host = bench->host;
+  record.attempts = (int)allowance.attempt;
   return fsl_record_encode(ctx, &record, bytes, size);
 }
 
 /* ---- the loop of a worker rank ------------------------------------------------------------------------------- */
 
-static void send_result(fsl_ctx *ctx, fsl_status status, const uint8_t *bytes, size_t size) {
+/* A refusal is its status in a byte, then its words. */
+static void send_result(const fsl_ctx *ctx, fsl_status status, const uint8_t *bytes, size_t size) {
   MPI_Request request;
+  uint8_t refusal[1 + sizeof ctx->error] = {(uint8_t)status};
+  memcpy(refusal + 1, ctx->error, sizeof ctx->error);
   if (status == FSL_OK)
     MPI_Isend(bytes, (int)size, MPI_BYTE, 0, FSL_TAG_RECORD, MPI_COMM_WORLD, &request);
   else
-    MPI_Isend(ctx->error, (int)sizeof ctx->error, MPI_BYTE, 0, FSL_TAG_STOPPED, MPI_COMM_WORLD, &request);
+    MPI_Isend(refusal, (int)sizeof refusal, MPI_BYTE, 0, FSL_TAG_STOPPED, MPI_COMM_WORLD, &request);
   fsl_wait_all(1, &request);
 }
 
 /* A record that no message can carry becomes a failed one, so that the master always hears of the job. */
-static fsl_status fit_message(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, uint8_t **bytes, size_t *size) {
+static fsl_status fit_message(fsl_ctx *ctx, const fsl_bench *bench, const fsl_order *order, uint8_t **bytes,
+                              size_t *size) {
   if (*size <= (size_t)INT32_MAX) return FSL_OK;
-  const fsl_record failed = {.job = bench->grid->jobs[job].identity,
+  const fsl_record failed = {.job = bench->grid->jobs[order->job].identity,
                              .status = FSL_RECORD_FAILED,
                              .error = "its result is larger than 2 GiB: keep fewer samples",
                              .host = bench->host,
                              .ranks = ctx->team->size,
-                             .attempts = 1};
+                             .attempts = (int)order->attempt};
   return fsl_record_encode(ctx, &failed, bytes, size);
 }
 
+static double seconds_of(int64_t nanoseconds) {
+  return nanoseconds == INT64_MAX ? INFINITY : 1e-9 * (double)nanoseconds;
+}
+
 /* Everything of the job, its arena included, is gone when this returns. */
-static fsl_status obey(fsl_ctx *ctx, const fsl_bench *bench, fsl_rank_groups *groups, fsl_order order) {
-  const fsl_team team = fsl_rank_groups_team(groups, (int)order.level);
+static fsl_status obey(fsl_ctx *ctx, const fsl_bench *bench, fsl_rank_groups *groups, const fsl_order *order) {
+  const fsl_team team = fsl_rank_groups_team(groups, (int)order->level);
+  const fsl_allowance allowance = {seconds_of(order->job_limit), seconds_of(order->run_limit),
+                                   (unsigned)order->attempt};
   fsl_ctx job = {.arena = fsl_arena_create(0), .team = &team, .log = ctx->log, .stop = ctx->stop};
-  if (job.arena == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a job");
+  if (job.arena == NULL) {
+    fsl_note(ctx, "out of memory for a job");
+    if (team.rank == 0) send_result(ctx, FSL_ENOMEM, NULL, 0);
+    return FSL_ENOMEM;
+  }
   uint8_t *bytes = NULL;
   size_t size = 0;
-  fsl_status status = fsl_bench_evaluate(&job, bench, order.job, &bytes, &size);
-  if (status == FSL_OK) status = fit_message(&job, bench, order.job, &bytes, &size);
+  fsl_status status = fsl_bench_evaluate(&job, bench, order->job, allowance, &bytes, &size);
+  if (status == FSL_OK) status = fit_message(&job, bench, order, &bytes, &size);
   if (team.rank == 0) send_result(&job, status, bytes, size);
   memcpy(ctx->error, job.error, sizeof ctx->error);
   fsl_arena_destroy(job.arena);
@@ -70,9 +91,9 @@ fsl_status fsl_worker_loop(fsl_ctx *ctx, const fsl_bench *bench, fsl_rank_groups
     fsl_order order;
     MPI_Status envelope;
     fsl_wait_message(MPI_COMM_WORLD, 0, FSL_TAG_ORDER, &envelope);
-    MPI_Recv(&order, 2, MPI_INT64_T, 0, FSL_TAG_ORDER, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    MPI_Recv(&order, FSL_ORDER_NUMBERS, MPI_INT64_T, 0, FSL_TAG_ORDER, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     if (order.job < 0) return status;
-    const fsl_status job_status = obey(ctx, bench, groups, order);
+    const fsl_status job_status = obey(ctx, bench, groups, &order);
     if (status == FSL_OK) status = job_status;
   }
 }

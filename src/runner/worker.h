@@ -3,6 +3,7 @@
 #define FSL_RUNNER_WORKER_H
 
 #include "job/job.h"
+#include "runner/campaign.h"
 #include "runner/groups.h"
 
 /* What a rank that computes holds on to between jobs. */
@@ -16,9 +17,10 @@ typedef struct fsl_bench {
 FSL_CHECKED fsl_status fsl_bench_create(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, fsl_bench *out);
 void fsl_bench_destroy(fsl_bench *bench);
 
-/* Evaluates a job in ctx->arena and encodes its record. Collective over ctx->team; every rank gets the bytes. */
-FSL_CHECKED fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, uint8_t **bytes,
-                                          size_t *size);
+/* Evaluates a job in ctx->arena and encodes its record. FSL_ESTOP when a stop was asked for or the run's allowance is
+ * over. Sets ctx->deadline. Collective over ctx->team; every rank gets the bytes. */
+FSL_CHECKED fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, fsl_allowance allowance,
+                                          uint8_t **bytes, size_t *size);
 /* Takes orders from the master (world rank 0) until told to go home. */
 FSL_CHECKED fsl_status fsl_worker_loop(fsl_ctx *ctx, const fsl_bench *bench, fsl_rank_groups *groups);
 

@@ -108,6 +108,28 @@ static const fsl_param budget_table[] = {
      .help = "steps of the refined run for each plain one"},
 };
 
+typedef struct limits_settings {
+  double job_seconds, rank_bytes;
+} limits_settings;
+
+static const fsl_param limits_table[] = {
+    {.name = "job_seconds",
+     .type = FSL_REAL,
+     .offset = offsetof(limits_settings, job_seconds),
+     .preset = ".inf",
+     .low = 0,
+     .open_low = true,
+     .high = INFINITY,
+     .help = "a job that takes longer is ended and recorded as timed out"},
+    {.name = "rank_bytes",
+     .type = FSL_REAL,
+     .offset = offsetof(limits_settings, rank_bytes),
+     .preset = ".inf",
+     .low = 1e6,
+     .high = INFINITY,
+     .help = "memory a job may take on each of its ranks, such as 4e9; .inf: the machine's, shared by its ranks"},
+};
+
 const fsl_kind fsl_spec_settings[FSL_N_SETTINGS] = {
     [FSL_SETTINGS_SIMULATED] = {.name = "simulated",
                                 .help = "observations: measurements drawn from the prior itself",
@@ -129,6 +151,11 @@ const fsl_kind fsl_spec_settings[FSL_N_SETTINGS] = {
                              .version = 1,
                              FSL_PARAMS(budget_table),
                              .params_size = sizeof(budget_settings)},
+    [FSL_SETTINGS_LIMITS] = {.name = "limits",
+                             .help = "what a job may take; results do not depend on it",
+                             .version = 1,
+                             FSL_PARAMS(limits_table),
+                             .params_size = sizeof(limits_settings)},
 };
 
 /* ---- name and seed ---------------------------------------------------------------------------------------- */
@@ -331,6 +358,18 @@ static bool read_budget(fsl_reader *r) {
   return true;
 }
 
+static bool read_limits(fsl_reader *r) {
+  const fsl_node *const node = fsl_node_find(r->root, "limits");
+  const void *settings = NULL;
+  if (node != NULL && !need_map(r, node, "limits")) return false;
+  const fsl_place place = node == NULL ? r->root->place : node->place;
+  if (!fsl_bind_kind(&r->b, node, place, &fsl_spec_settings[FSL_SETTINGS_LIMITS], NULL, &settings)) return false;
+  const limits_settings *const s = settings;
+  r->spec->job_seconds = s->job_seconds;
+  r->spec->rank_bytes = s->rank_bytes;
+  return true;
+}
+
 static bool read_replicates(fsl_reader *r) {
   const fsl_node *const node = fsl_node_find(r->root, "replicates");
   int64_t value = 1;
@@ -349,5 +388,6 @@ bool fsl_read_sections(fsl_reader *r) {
   good = read_times(r) && good;
   good = read_metrics(r) && good;
   good = read_output(r) && good;
+  good = read_limits(r) && good;
   return read_budget(r) && good;
 }

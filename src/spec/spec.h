@@ -57,6 +57,7 @@ typedef struct fsl_spec {
   fsl_samples_kept samples;
   bool budget; /* false for `budget: none` */
   size_t budget_replicates, budget_observations, budget_refine;
+  double job_seconds, rank_bytes; /* limits of a job; INFINITY: none */
 } fsl_spec;
 
 /* What the sections of a spec take besides kinds, as tables for the manual. */
@@ -65,6 +66,7 @@ typedef enum fsl_settings_id {
   FSL_SETTINGS_FIXED,
   FSL_SETTINGS_SAMPLER,
   FSL_SETTINGS_BUDGET,
+  FSL_SETTINGS_LIMITS,
   FSL_N_SETTINGS
 } fsl_settings_id;
 extern const fsl_kind fsl_spec_settings[FSL_N_SETTINGS];

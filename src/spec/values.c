@@ -75,11 +75,12 @@ bool fsl_bind_choice(fsl_binder *b, const fsl_node *node, const char *what, cons
  * ---------------------------------------------------------------------------------------------------------- */
 
 static bool in_range(fsl_binder *b, const fsl_node *node, const fsl_param *param, double value) {
-  if (!isfinite(value)) return fsl_complain(b->d, node->place, "'%s' must be finite", param->name);
+  if (!isfinite(value) && !(value > 0 && isinf(param->high)))
+    return fsl_complain(b->d, node->place, "'%s' must be finite", param->name);
   if (param->low == 0 && param->high == 0) return true;
   if (value <= param->high && (param->open_low ? value > param->low : value >= param->low)) return true;
   const char *const low = param->open_low ? "above" : "at least";
-  if (param->high == DBL_MAX)
+  if (param->high == DBL_MAX || isinf(param->high))
     return fsl_complain(b->d, node->place, "'%s' is %.15g, expected %s %.15g", param->name, value, low, param->low);
   return fsl_complain(b->d, node->place, "'%s' is %.15g, expected %s %.15g and at most %.15g", param->name, value, low,
                       param->low, param->high);

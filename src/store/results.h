@@ -8,6 +8,7 @@
 typedef struct fsl_provenance {
   const char *started, *ended; /* ISO 8601, UTC */
   const char *command;         /* the command line */
+  const char *slurm;           /* "SLURM_JOB_ID=7 ...", "" outside SLURM */
   int ranks;
 } fsl_provenance;
 

@@ -3,6 +3,7 @@
 #include "store/table.h"
 
 #include "base/text.h"
+#include "grid/describe.h"
 
 #include <math.h>
 
@@ -16,24 +17,6 @@ static const char *status_name(const fsl_record *record) {
   if (record == NULL) return fsl_cell_status_names[FSL_CELL_NOT_RUN];
   if (record->status == FSL_RECORD_DONE) return fsl_cell_status_names[FSL_CELL_DONE];
   return fsl_cell_status_names[record->status == FSL_RECORD_FAILED ? FSL_CELL_FAILED : FSL_CELL_TIMED_OUT];
-}
-
-static const char *name_or(size_t n, const fsl_entry *entries, int i) {
-  return i < 0 || (size_t)i >= n ? "-" : entries[i].name;
-}
-
-/* "prior / model / noise / method / N / replicate / observation" of the first cell. */
-static const char *describe_point(const rows *r, fsl_point p) {
-  const fsl_spec *const spec = r->results->spec;
-  fsl_text text;
-  fsl_text_start(&text, r->results->h.ctx->arena);
-  fsl_text_add(&text, "%s / %s / %s / %s", spec->priors[p.prior].name, spec->forward_models[p.forward_model].name,
-               spec->noise_levels[p.noise_level].name,
-               name_or(spec->n_approximations, spec->approximations, p.approximation));
-  if (p.n_train >= 0) fsl_text_add(&text, " / N %g", spec->n_train[p.n_train]);
-  if (p.replicate >= 0) fsl_text_add(&text, " / replicate %d", p.replicate);
-  fsl_text_add(&text, " / observation %d", p.observation);
-  return text.failed ? "" : text.data;
 }
 
 typedef const char *text_of(const rows *r, size_t job);
@@ -65,7 +48,9 @@ static const char *text_error(const rows *r, size_t job) {
 }
 
 static const char *text_cell(const rows *r, size_t job) {
-  return describe_point(r, r->results->grid->jobs[job].point);
+  const fsl_job *const described = &r->results->grid->jobs[job];
+  const char *const text = fsl_point_describe(r->results->h.ctx->arena, r->results->spec, described->point);
+  return text == NULL ? "" : text;
 }
 
 static double seconds(const rows *r, size_t job) {

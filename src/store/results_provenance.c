@@ -2,13 +2,13 @@
 #include "store/table.h"
 
 #include "base/text.h"
+#include "store/signature.h"
 
 #include <gsl/gsl_version.h>
 #include <xxhash.h>
 #include <yaml.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #ifndef FSL_VERSION
@@ -24,18 +24,6 @@
 /* OpenBLAS's own header clashes with the reference one that LAPACKE brings. */
 extern char *openblas_get_config(void);
 extern char *openblas_get_corename(void);
-
-static const char *instruction_set(void) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return "x86-64 avx512f";
-  if (__builtin_cpu_supports("avx2")) return "x86-64 avx2";
-  return "x86-64";
-#elif defined(__aarch64__)
-  return "aarch64";
-#else
-  return "portable";
-#endif
-}
 
 /* The distinct hosts of the records. */
 static const char *list_hosts(const fsl_results *r) {
@@ -64,14 +52,6 @@ static fsl_status write_lines(fsl_h5 *h, hid_t group, size_t n, const line *line
   return FSL_OK;
 }
 
-static fsl_status write_slurm(fsl_h5 *h, hid_t group) {
-  static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_NODELIST",
-                                      "SLURM_CLUSTER_NAME"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    FSL_TRY(fsl_h5_attribute_text(h, group, names[i], getenv(names[i])));
-  return FSL_OK;
-}
-
 static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p) {
   char hash[33], hdf5[32], xxhash[32];
   unsigned major, minor, release;
@@ -91,15 +71,15 @@ static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p
       {"yaml_version", yaml_get_version_string()},
       {"xxhash_version", xxhash},
       {"openblas", openblas_get_config()},
-      {"cpu_instruction_set", instruction_set()},
+      {"cpu_instruction_set", fsl_instruction_set()},
       {"cpu_openblas_core", openblas_get_corename()},
       {"hosts", list_hosts(r)},
       {"started", p->started},
       {"ended", p->ended},
       {"command", p->command},
+      {"slurm", p->slurm},
   };
   FSL_TRY(write_lines(&r->h, group, sizeof lines / sizeof *lines, lines));
-  FSL_TRY(write_slurm(&r->h, group));
   return fsl_h5_attribute_integer(&r->h, group, "ranks", p->ranks);
 }
 

@@ -16,7 +16,7 @@ static void blocks_are_aligned_powers_of_two(void **state) {
   bool busy[7] = {false};
   fsl_schedule s = {.n_workers = 7, .busy = busy, .forced = 2};
   int seen = 0;
-  for (fsl_block block; (block = fsl_schedule_next(&s, 1, 64)).level >= 0; seen++) {
+  for (fsl_block block; (block = fsl_schedule_next(&s, 1, 1, 64)).level >= 0; seen++) {
     assert_int_equal(block.level, 1);
     assert_int_equal(block.first % 2, 0);
     fsl_schedule_set(&s, block, true);
@@ -29,9 +29,9 @@ static void a_forced_group_is_clipped_to_what_the_job_fills(void **state) {
   (void)state;
   bool busy[8] = {false};
   const fsl_schedule s = {.n_workers = 8, .busy = busy, .forced = 4};
-  assert_int_equal(fsl_schedule_next(&s, 1, 2).level, 1);
-  assert_int_equal(fsl_schedule_next(&s, 1, 1).level, 0);
-  assert_int_equal(fsl_schedule_next(&s, 1, 64).level, 2);
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 2).level, 1);
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 1).level, 0);
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 64).level, 2);
 }
 
 static void a_group_never_exceeds_the_workers(void **state) {
@@ -45,22 +45,22 @@ static void the_last_long_job_is_shared_and_small_ones_are_not(void **state) {
   (void)state;
   bool busy[4] = {false};
   const fsl_schedule alone = {.n_workers = 4, .busy = busy, .pending_seconds = 100};
-  assert_int_equal(fsl_schedule_next(&alone, 100, 64).level, 2);
+  assert_int_equal(fsl_schedule_next(&alone, 100, 1, 64).level, 2);
   const fsl_schedule many = {.n_workers = 4, .busy = busy, .pending_seconds = 1000};
-  assert_int_equal(fsl_schedule_next(&many, 1, 64).level, 0);
+  assert_int_equal(fsl_schedule_next(&many, 1, 1, 64).level, 0);
   const fsl_schedule tiny = {.n_workers = 4, .busy = busy, .pending_seconds = 0.01};
-  assert_int_equal(fsl_schedule_next(&tiny, 0.01, 64).level, 0);
+  assert_int_equal(fsl_schedule_next(&tiny, 0.01, 1, 64).level, 0);
 }
 
 static void a_job_takes_what_is_free_rather_than_wait(void **state) {
   (void)state;
   bool busy[4] = {false, true, false, false};
   const fsl_schedule s = {.n_workers = 4, .busy = busy, .pending_seconds = 100};
-  const fsl_block block = fsl_schedule_next(&s, 100, 64);
+  const fsl_block block = fsl_schedule_next(&s, 100, 1, 64);
   assert_int_equal(block.level, 1);
   assert_int_equal(block.first, 2);
   memset(busy, true, sizeof busy);
-  assert_int_equal(fsl_schedule_next(&s, 100, 64).level, -1);
+  assert_int_equal(fsl_schedule_next(&s, 100, 1, 64).level, -1);
 }
 
 static void a_progress_line_counts_and_estimates(void **state) {

@@ -67,7 +67,7 @@ static const wrong table[] = {
     {3, "grid: 7\nother:",
      "3:7: 'grid' is '7', expected a mapping of axes\ns.yaml:4:1: unknown key 'other'; expected "
      "one of name, seed, grid, replicates, observations, diffusion, sampler, times, metrics, "
-     "exclude, output, budget\n"},
+     "exclude, output, budget, limits\n"},
     {4, "  priro: [{kind: gaussian, mean: [0]}]",
      "4:3: unknown key 'priro'; did you mean \"prior\"?\ns.yaml:4:3: the grid has no 'prior', expected a list with at "
      "least one entry\n"},
@@ -148,6 +148,10 @@ static const wrong table[] = {
     {NEXT, "metrics: none", "9:10: 'metrics' is 'none', expected default or a list of names\n"},
     {NEXT, "output: {samples: last}", "9:19: 'samples' is 'last'; expected one of none, final, all\n"},
     {NEXT, "budget: some", "9:9: 'budget' is 'some', expected none or a mapping\n"},
+    {NEXT, "limits: 5", "9:9: 'limits' is '5', expected a mapping\n"},
+    {NEXT, "limits: {job_seconds: 0}", "9:23: 'job_seconds' is 0, expected above 0\n"},
+    {NEXT, "limits: {job_seconds: .nan}", "9:23: 'job_seconds' is '.nan', expected a number, not NaN\n"},
+    {NEXT, "limits: {job_second: 9}", "9:10: 'limits' has no parameter 'job_second'; did you mean \"job_seconds\"?\n"},
     {NEXT, "budget: {refine: 1}", "9:18: 'refine' is 1, expected an integer from 2 to 1000\n"},
     /* exclusions */
     {NEXT, "exclude: {prior: gaussian}", "9:10: 'exclude' is a mapping, expected a list of mappings\n"},
@@ -286,7 +290,7 @@ static void an_error_is_one_line_whatever_the_spec_holds(void **unused) {
   compose(NEXT, "\"a\\nb\\tc\": 1", text, sizeof text);
   expect_errors(text, 0, NULL,
                 "s.yaml:9:1: unknown key 'a?b?c'; expected one of name, seed, grid, replicates, observations, "
-                "diffusion, sampler, times, metrics, exclude, output, budget\n");
+                "diffusion, sampler, times, metrics, exclude, output, budget, limits\n");
 }
 
 /* ---- caps ---------------------------------------------------------------------------------------------------------

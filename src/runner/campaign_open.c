@@ -1,0 +1,204 @@
+/* runner/campaign_open.c: what was finished before, what is left, and in which order (see campaign.h). */
+#include "runner/campaign.h"
+
+#include "base/text.h"
+#include "grid/stripe.h"
+#include "store/collect.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Seconds to wait for another run on the same journal: the ranks of one that was killed may outlive it by a little. */
+static const double patience = 5;
+
+/* ---- the journals -------------------------------------------------------------------------------------------------
+ */
+
+/* A file that is there gets the next free name with a number behind it: never deleted. */
+static fsl_status move_aside(fsl_ctx *ctx, const char *path) {
+  for (int i = 1; access(path, F_OK) == 0; i++) {
+    const char *const aside = fsl_text_format(ctx->arena, "%s.old-%d", path, i);
+    if (aside == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+    if (access(aside, F_OK) == 0) continue;
+    if (rename(path, aside) != 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot move it aside: %s", path, strerror(errno));
+    fsl_say(ctx, FSL_LOG_WARN, "%s moved to %s", path, aside);
+  }
+  return FSL_OK;
+}
+
+/* The spec's path from the root, so that a gather from another folder finds the data beside it. */
+static const char *whole_path(fsl_arena *arena, const char *path) {
+  char *const resolved = realpath(path, NULL);
+  const char *const copy = resolved == NULL ? NULL : fsl_text_copy(arena, resolved);
+  free(resolved);
+  return copy == NULL ? path : copy;
+}
+
+/* A sibling that cannot be read costs what it holds, and no more. */
+static fsl_status read_siblings(fsl_ctx *ctx, fsl_campaign *c, const char *own, fsl_journal_contents *first) {
+  const char *const *path;
+  size_t n = 0;
+  if (!c->options->fresh) FSL_TRY(fsl_journal_siblings(ctx, c->options->output, own, &n, &path));
+  fsl_journal_contents *all;
+  FSL_GET(ctx, all, n + 1);
+  all[0] = *first;
+  c->n_journals = 1;
+  for (size_t i = 0; i < n; i++) {
+    const fsl_status status = fsl_journal_read(ctx, path[i], &all[c->n_journals]);
+    if (status == FSL_ENOMEM) return status;
+    if (status != FSL_OK)
+      fsl_say(ctx, FSL_LOG_WARN, "%s; it is left out", ctx->error);
+    else
+      c->n_journals++;
+  }
+  c->journals = all;
+  return fsl_collect_check(ctx, c->n_journals, all);
+}
+
+static fsl_status open_journals(fsl_ctx *ctx, fsl_campaign *c) {
+  const char *const path = fsl_journal_path(ctx->arena, c->options->output, c->options->array);
+  if (path == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+  if (c->options->fresh) {
+    if (c->options->array.shards == 0) FSL_TRY(move_aside(ctx, c->options->output));
+    FSL_TRY(move_aside(ctx, path));
+  }
+  const fsl_journal_campaign campaign = {.name = c->spec->name,
+                                         .seed = c->spec->seed,
+                                         .spec_time = fsl_campaign_time(),
+                                         .spec_file = whole_path(ctx->arena, c->spec->file),
+                                         .spec_text = c->spec->text};
+  fsl_journal_contents own;
+  FSL_TRY(fsl_journal_open(ctx, path, &campaign, patience, &c->journal, &own));
+  FSL_TRY(read_siblings(ctx, c, path, &own));
+  const fsl_journal_campaign *const newest = fsl_collect_spec(c->n_journals, c->journals);
+  const bool rules = newest == NULL || newest == &c->journals[0].campaign ||
+                     strcmp(newest->spec_text, c->spec->text) == 0 ||
+                     strcmp(own.campaign.spec_text, c->spec->text) != 0;
+  return rules ? FSL_OK : fsl_journal_spec(ctx, c->journal, &campaign);
+}
+
+/* ---- what was finished --------------------------------------------------------------------------------------------
+ */
+
+static fsl_status take_over(fsl_ctx *ctx, fsl_campaign *c) {
+  const fsl_record **found;
+  FSL_GET(ctx, found, c->grid->n_jobs + 1);
+  FSL_TRY(fsl_collect_records(ctx, c->spec, c->grid, c->index, c->n_journals, c->journals, found));
+  for (size_t i = 0; i < c->grid->n_jobs; i++) {
+    if (found[i] == NULL) continue;
+    const bool done = found[i]->status == FSL_RECORD_DONE;
+    if (done) fsl_calibration_add(&c->calibration, &c->grid->jobs[i], found[i]->seconds, found[i]->ranks);
+    if (done || !c->options->retry_failed || !c->mine[i]) fsl_campaign_keep(c, i, found[i]);
+  }
+  c->counts.resumed = c->counts.done + c->counts.failed;
+  if (c->counts.resumed > 0)
+    fsl_say(ctx, FSL_LOG_INFO, "%zu of %zu jobs were finished before", c->counts.resumed, c->counts.total);
+  return FSL_OK;
+}
+
+static fsl_status stripe(fsl_ctx *ctx, fsl_campaign *c) {
+  const fsl_shard array = c->options->array;
+  for (size_t i = 0; i < c->grid->n_jobs; i++) c->mine[i] = true;
+  if (array.shards > 0) FSL_TRY(fsl_grid_stripe(ctx, c->grid, array.shard, array.shards, c->mine));
+  for (size_t i = 0; i < c->grid->n_jobs; i++) c->counts.total += c->mine[i];
+  return FSL_OK;
+}
+
+/* ---- what is left -------------------------------------------------------------------------------------------------
+ */
+
+typedef struct waiting_job {
+  bool suspect;
+  double cost;
+  int64_t job;
+} waiting_job;
+
+/* Suspects first, the others longest first; equal costs in the grid's order, which keeps the jobs of one problem
+ * together. */
+static int by_turn(const void *a, const void *b) {
+  const waiting_job *const x = a, *const y = b;
+  if (x->suspect != y->suspect) return x->suspect ? -1 : 1;
+  if (x->cost != y->cost) return x->cost > y->cost ? -1 : 1;
+  return (x->job > y->job) - (x->job < y->job);
+}
+
+static fsl_status sort_pending(fsl_ctx *ctx, fsl_campaign *c) {
+  waiting_job *waiting;
+  FSL_GET(ctx, waiting, c->grid->n_jobs + 1);
+  FSL_GET(ctx, c->pending, c->grid->n_jobs + 1);
+  for (size_t i = 0; i < c->grid->n_jobs; i++) {
+    const bool suspect = c->options->quarantine && c->history[i].suspect;
+    if (c->mine[i] && c->records[i] == NULL)
+      waiting[c->n_pending++] = (waiting_job){suspect, c->grid->jobs[i].cost, (int64_t)i};
+  }
+  qsort(waiting, c->n_pending, sizeof *waiting, by_turn);
+  for (size_t i = 0; i < c->n_pending; i++) {
+    c->pending[i] = waiting[i].job;
+    c->counts.cost_total += waiting[i].cost;
+    c->n_suspects += waiting[i].suspect;
+  }
+  return FSL_OK;
+}
+
+/* Which jobs were in flight at deaths: the condemned ones are set aside, the rest named. */
+static fsl_status judge(fsl_ctx *ctx, fsl_campaign *c) {
+  size_t n_suspects = 0;
+  for (size_t i = 0; i < c->n_journals; i++) fsl_history_read(c->index, &c->journals[i], c->grid->n_jobs, c->history);
+  for (size_t i = 0; i < c->grid->n_jobs; i++) {
+    if (!c->mine[i] || c->records[i] != NULL) continue;
+    if (c->options->quarantine && c->history[i].condemned)
+      FSL_TRY(
+          fsl_campaign_fail(ctx, c, (int64_t)i, FSL_RECORD_FAILED,
+                            "it was alone in flight when the run died, and in flight at a death before: set aside"));
+    else
+      n_suspects += c->history[i].suspect;
+  }
+  if (n_suspects > 0)
+    fsl_say(ctx, FSL_LOG_WARN, "%zu jobs were in flight when an earlier run died%s", n_suspects,
+            c->options->quarantine ? "; they run alone" : "; `fslens supervise` finds out which of them killed it");
+  return FSL_OK;
+}
+
+static fsl_status make_room(fsl_ctx *ctx, fsl_campaign *c) {
+  const size_t n = c->grid->n_jobs + 1;
+  FSL_GET(ctx, c->records, n);
+  FSL_GET(ctx, c->mine, n);
+  FSL_GET(ctx, c->started, n);
+  FSL_GET(ctx, c->history, n);
+  return fsl_job_index_create(ctx, c->grid, &c->index);
+}
+
+static fsl_status prepare(fsl_ctx *ctx, fsl_campaign *c) {
+  FSL_TRY(take_over(ctx, c));
+  FSL_TRY(judge(ctx, c));
+  return sort_pending(ctx, c);
+}
+
+fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const fsl_spec *spec, const fsl_grid *grid,
+                             int ranks, size_t most_ranks, double rank_bytes, fsl_campaign *out) {
+  *out = (fsl_campaign){.options = options,
+                        .spec = spec,
+                        .grid = grid,
+                        .ranks = ranks,
+                        .most_ranks = most_ranks,
+                        .reason = FSL_END_FINISHED,
+                        .rank_bytes = fmin(rank_bytes, spec->rank_bytes),
+                        .deadline = options->started + options->seconds - fsl_gather_reserve(grid->n_cells),
+                        .progress = {.style = options->progress, .out = stderr}};
+  out->began = out->last_sync = fsl_now();
+  FSL_TRY(make_room(ctx, out));
+  FSL_TRY(stripe(ctx, out));
+  fsl_status status = open_journals(ctx, out);
+  if (status == FSL_OK) status = prepare(ctx, out);
+  if (status != FSL_OK && out->journal != NULL) {
+    char first[sizeof ctx->error];
+    memcpy(first, ctx->error, sizeof first);
+    if (fsl_journal_close(ctx, out->journal) != FSL_OK) fsl_say(ctx, FSL_LOG_DEBUG, "%s", ctx->error);
+    memcpy(ctx->error, first, sizeof first);
+    out->journal = NULL;
+  }
+  return status;
+}

@@ -1,0 +1,117 @@
+/* store/collect.c: see collect.h. */
+#include "store/collect.h"
+
+#include "base/text.h"
+#include "grid/describe.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+static fsl_status check_campaigns(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals) {
+  const fsl_journal_contents *first = NULL;
+  for (size_t i = 0; i < n; i++) {
+    const fsl_journal_contents *const j = &journals[i];
+    if (j->campaign.name[0] == '\0') continue; /* its header is lost or not written yet */
+    if (first == NULL) first = j;
+    if (strcmp(j->campaign.name, first->campaign.name) == 0 && j->campaign.seed == first->campaign.seed) continue;
+    return fsl_fail(ctx, FSL_EINPUT, "%s belongs to campaign '%s' (seed %" PRIu64 "), %s to '%s' (seed %" PRIu64 ")",
+                    j->path, j->campaign.name, j->campaign.seed, first->path, first->campaign.name,
+                    first->campaign.seed);
+  }
+  return FSL_OK;
+}
+
+static void warn_mixed(const fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals) {
+  const char *first = NULL;
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < journals[i].n_runs; k++) {
+      const char *const signature = journals[i].runs[k].signature;
+      if (first == NULL) first = signature;
+      if (strcmp(signature, first) == 0) continue;
+      fsl_say(ctx, FSL_LOG_WARN,
+              "the records were made by two builds or kinds of processor, and may differ in their last bits: %s; %s",
+              first, signature);
+      return;
+    }
+}
+
+fsl_status fsl_collect_check(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals) {
+  FSL_TRY(check_campaigns(ctx, n, journals));
+  warn_mixed(ctx, n, journals);
+  return FSL_OK;
+}
+
+const fsl_journal_campaign *fsl_collect_spec(size_t n, const fsl_journal_contents *journals) {
+  const fsl_journal_campaign *newest = NULL;
+  for (size_t i = 0; i < n; i++) {
+    const fsl_journal_campaign *const c = &journals[i].campaign;
+    if (c->spec_text[0] != '\0' && (newest == NULL || c->spec_time >= newest->spec_time)) newest = c;
+  }
+  return newest;
+}
+
+/* ---- records ------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct collection {
+  const fsl_spec *spec;
+  const fsl_grid *grid;
+  const fsl_record **records;
+  const char **from; /* n_jobs: the journal of each record */
+} collection;
+
+static fsl_status take(fsl_ctx *ctx, collection *c, int64_t job, const fsl_record *now, const char *path) {
+  const fsl_record *const old = c->records[job];
+  const bool old_done = old != NULL && old->status == FSL_RECORD_DONE, done = now->status == FSL_RECORD_DONE;
+  if (old_done && done && fsl_hash_compare(old->data, now->data) != 0)
+    return fsl_fail(ctx, FSL_EINPUT, "two results of the %s differ: one in %s, one in %s; leave out one of the two",
+                    fsl_job_describe(ctx->arena, c->spec, &c->grid->jobs[job]), c->from[job], path);
+  if (old_done) return FSL_OK;
+  c->records[job] = now;
+  c->from[job] = path;
+  return FSL_OK;
+}
+
+fsl_status fsl_collect_records(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, const fsl_job_index *index,
+                               size_t n, const fsl_journal_contents *journals, const fsl_record **records) {
+  collection c = {.spec = spec, .grid = grid, .records = records};
+  FSL_GET(ctx, c.from, grid->n_jobs + 1);
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < journals[i].n_records; k++) {
+      const fsl_record *const record = &journals[i].records[k];
+      const int64_t job = fsl_job_index_find(index, record->job);
+      if (job >= 0) FSL_TRY(take(ctx, &c, job, record, journals[i].path));
+    }
+  return FSL_OK;
+}
+
+/* ---- provenance ---------------------------------------------------------------------------------------------------
+ */
+
+const char *fsl_provenance_time(fsl_arena *arena, uint64_t nanoseconds) {
+  char text[32] = "";
+  const time_t seconds = (time_t)(nanoseconds / 1000000000u);
+  struct tm parts;
+  if (nanoseconds > 0 && gmtime_r(&seconds, &parts) != NULL) strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return fsl_text_copy(arena, text);
+}
+
+fsl_status fsl_collect_provenance(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals, const char *command,
+                                  fsl_provenance *out) {
+  uint64_t began = 0, ended = 0, last = 0;
+  *out = (fsl_provenance){.command = command, .slurm = ""};
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < journals[i].n_runs; k++) {
+      const fsl_journal_run *const run = &journals[i].runs[k];
+      if (began == 0 || run->began < began) began = run->began;
+      if (run->ended > ended) ended = run->ended;
+      if ((int)run->ranks > out->ranks) out->ranks = (int)run->ranks;
+      if (run->began >= last) out->slurm = run->slurm;
+      if (run->began >= last) last = run->began;
+    }
+  out->started = fsl_provenance_time(ctx->arena, began);
+  out->ended = fsl_provenance_time(ctx->arena, ended);
+  if (out->started == NULL || out->ended == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the provenance");
+  return FSL_OK;
+}

@@ -1,0 +1,26 @@
+/* store/collect.h: the journals of one campaign taken together: which spec and which records rule. Pure. */
+#ifndef FSL_STORE_COLLECT_H
+#define FSL_STORE_COLLECT_H
+
+#include "grid/index.h"
+#include "store/journal.h"
+#include "store/results.h"
+
+/* FSL_EINPUT, naming the two, where journals belong to different campaigns. Warns where runs were made by different
+ * builds or on different processors, whose results may differ in the last bits. */
+FSL_CHECKED fsl_status fsl_collect_check(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals);
+/* The spec written last; NULL where no journal holds one. */
+const fsl_journal_campaign *fsl_collect_spec(size_t n, const fsl_journal_contents *journals);
+/* records[job] (grid->n_jobs, NULL at the start): a finished record rules over a failed one, a later failed one over an
+ * earlier; records of jobs that the grid does not have are passed over. FSL_EINPUT, naming the job, where two finished
+ * ones differ in their data. */
+FSL_CHECKED fsl_status fsl_collect_records(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid,
+                                           const fsl_job_index *index, size_t n, const fsl_journal_contents *journals,
+                                           const fsl_record **records);
+/* "2026-05-30T12:00:00Z" of nanoseconds since 1970, "" for 0; NULL when out of memory. */
+const char *fsl_provenance_time(fsl_arena *arena, uint64_t nanoseconds);
+/* From the first run's begin to the last one's end; the widest run's ranks, the last one's SLURM ids. */
+FSL_CHECKED fsl_status fsl_collect_provenance(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals,
+                                              const char *command, fsl_provenance *out);
+
+#endif

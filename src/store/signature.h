@@ -1,0 +1,12 @@
+/* store/signature.h: what made a result besides its spec: the build and the processor. */
+#ifndef FSL_STORE_SIGNATURE_H
+#define FSL_STORE_SIGNATURE_H
+
+#include "fslens/base.h"
+
+/* Version, commit, compiler, flags, instruction set and libraries: the same bits come only from the same signature.
+ * NULL when out of memory. */
+const char *fsl_signature(fsl_arena *arena);
+const char *fsl_instruction_set(void);
+
+#endif
