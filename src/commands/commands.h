@@ -10,6 +10,7 @@ typedef struct fsl_command {
 } fsl_command;
 
 int fsl_command_run(int argc, char **argv);
+int fsl_command_supervise(int argc, char **argv);
 int fsl_command_plan(int argc, char **argv);
 int fsl_command_gather(int argc, char **argv);
 int fsl_command_show(int argc, char **argv);

@@ -17,6 +17,7 @@
 
 static const fsl_command commands[] = {
     {"run", "run the campaign of a spec, or continue it", fsl_command_run},
+    {"supervise", "run, and run again after a crash until done", fsl_command_supervise},
     {"plan", "show what a spec would run, and compute nothing", fsl_command_plan},
     {"gather", "make the results file from journals", fsl_command_gather},
     {"show", "tables, rates and the error budget of a results file", fsl_command_show},
@@ -29,7 +30,7 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 static void print_help(FILE *out) {
   fprintf(out,
           "usage: fslens COMMAND ...\n\nfslens measures diffusion posterior samplers against the exact posterior.\n\n");
-  for (size_t i = 0; i < N_COMMANDS; i++) fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+  for (size_t i = 0; i < N_COMMANDS; i++) fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
   fprintf(out, "\nfslens COMMAND --help says more; fslens --version names this build.\n");
 }
 

@@ -157,8 +157,8 @@ static fsl_status judge(fsl_ctx *ctx, fsl_campaign *c) {
       n_suspects += c->history[i].suspect;
   }
   if (n_suspects > 0)
-    fsl_say(ctx, FSL_LOG_WARN, "%zu jobs were in flight when an earlier run died%s", n_suspects,
-            c->options->quarantine ? "; they run alone" : "; `fslens supervise` finds out which of them killed it");
+    fsl_say(ctx, FSL_LOG_WARN, "jobs that were in flight when an earlier run died: %zu; %s", n_suspects,
+            c->options->quarantine ? "each runs alone" : "`fslens supervise` finds out which of them killed it");
   return FSL_OK;
 }
 

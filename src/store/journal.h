@@ -44,9 +44,11 @@ typedef struct fsl_journal_campaign {
 } fsl_journal_campaign;
 
 typedef enum fsl_journal_reason {
-  FSL_END_DIED, /* not written: no end block is there */
+  FSL_END_DIED, /* there is no end block; or one that a witness of the death wrote later */
   FSL_END_FINISHED,
-  FSL_END_STOPPED, /* a signal asked for it: what kills the run from here on is no job's fault */
+  FSL_END_STOPPED, /* a signal asked for it: what kills the run from here on is no job's fault. (mpirun sends SIGTERM to
+                      the ranks that are left when one has died, too: whoever sees mpirun's exit status knows which it
+                      was, and writes FSL_END_DIED behind.) */
   FSL_END_DEADLINE,
   FSL_END_GAVE_UP, /* a job ignored its time limit, and the run was ended for it; its record is in the journal */
   FSL_END_FAILED,  /* the run itself failed, such as on a full disk */

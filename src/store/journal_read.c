@@ -134,7 +134,7 @@ static void take_start(reading *r, payload *p) {
 /* An end whose run was lost to damage says nothing. */
 static void take_end(reading *r, payload *p) {
   const uint64_t time = take_number(p, 8), reason = take_number(p, 4);
-  if (reason == FSL_END_DIED || reason > FSL_END_FAILED) p->good = false;
+  if (reason > FSL_END_FAILED) p->good = false;
   if (!is_whole(p) || r->out->n_runs == 0) return;
   fsl_journal_run *const run = &r->runs[r->out->n_runs - 1];
   run->ended = time;

@@ -1,0 +1,18 @@
+/* runner/restart.c: see restart.h. */
+#include "runner/restart.h"
+
+enum { MOST_FRUITLESS = 5 };
+
+static bool is_death(const fsl_ending *e) {
+  if (e->status == 75) return e->reason == FSL_END_GAVE_UP;
+  return e->status != 0 && e->status != 2 && e->status != 3;
+}
+
+fsl_verdict fsl_restart_decide(fsl_restarts *r, const fsl_ending *e) {
+  if (!is_death(e)) return (fsl_verdict){.status = e->status};
+  if (e->asked) return (fsl_verdict){.status = 75};
+  r->fruitless = e->records > r->records ? 0 : r->fruitless + 1;
+  r->records = e->records;
+  if (r->fruitless >= MOST_FRUITLESS) return (fsl_verdict){.status = 1, .gave_up = true};
+  return (fsl_verdict){.again = true, .pause = 1 << r->fruitless};
+}
