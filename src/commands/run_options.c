@@ -91,37 +91,54 @@ static bool read_array(const fsl_arguments *arguments, fsl_run_options *out) {
   return good || complain("--array", text, "I/N with I from 1 to N, such as 3/8");
 }
 
-/* Seconds of "90", "3500s", "58m", "1h30m", "2d"; below 0 where the text is none. */
+/* Seconds of "90", "3500s", "58m", "1h30m", "2d", up to the end or a '/'; below 0 where the text is none. */
 static double read_duration(const char *text) {
   static const char units[] = "smhd";
   static const double seconds[] = {1, 60, 3600, 86400};
   double total = 0;
-  if (*text == '\0') return -1;
-  for (const char *at = text; *at != '\0';) {
+  if (*text == '\0' || *text == '/') return -1;
+  for (const char *at = text; *at != '\0' && *at != '/';) {
     char *end;
-    const double value = strtod(at, &end);
-    const char *const unit = *end == '\0' ? units : strchr(units, *end);
-    if (end == at || *at < '0' || *at > '9' || !(value < 1e9) || unit == NULL) return -1;
+    const double value = *at < '0' || *at > '9' ? -1 : strtod(at, &end);
+    if (!(value >= 0 && value < 1e9)) return -1;
+    const char *const unit = *end == '\0' || *end == '/' ? units : strchr(units, *end);
+    if (unit == NULL) return -1;
     total += value * seconds[unit - units];
-    at = *end == '\0' ? end : end + 1;
+    at = *end == '\0' || *end == '/' ? end : end + 1;
   }
   return total;
 }
 
-/* Seconds until SLURM ends this allocation, with time to leave; INFINITY where it does not say. */
-static double slurm_seconds(void) {
+/* "100s/1h": 100 s are left of an hour. Alone, what is left is all there is. */
+static bool read_deadline_text(const char *text, fsl_run_options *out) {
+  const char *const slash = strchr(text, '/');
+  out->seconds = read_duration(text);
+  out->whole_seconds = slash == NULL ? out->seconds : read_duration(slash + 1);
+  return (out->seconds >= 0 && out->whole_seconds >= out->seconds) ||
+         complain("--deadline", text, "a time such as 3500s, 58m or 1h30m");
+}
+
+/* A time that SLURM gives in seconds since 1970; INFINITY where it does not. */
+static double slurm_time(const char *name) {
+  const char *const text = getenv(name);
+  int64_t value = 0;
+  return text != NULL && fsl_parse_integer(text, &value) && value > 0 ? (double)value : INFINITY;
+}
+
+/* The allocation's end, with time to leave. */
+static void read_slurm_deadline(fsl_run_options *out) {
   static const double to_leave = 10;
-  const char *const text = getenv("SLURM_JOB_END_TIME");
-  int64_t end = 0;
-  if (text == NULL || !fsl_parse_integer(text, &end) || end <= 0) return INFINITY;
-  return fmax(0, (double)(end - (int64_t)time(NULL)) - to_leave);
+  const double end = slurm_time("SLURM_JOB_END_TIME") - to_leave, start = slurm_time("SLURM_JOB_START_TIME");
+  out->seconds = fmax(0, end - (double)time(NULL));
+  out->whole_seconds = isinf(start) ? INFINITY : fmax(out->seconds, end - start);
 }
 
 static bool read_deadline(const fsl_arguments *arguments, fsl_run_options *out) {
   const char *const text = fsl_arguments_value(arguments, DEADLINE, NULL);
   out->started = fsl_now();
-  out->seconds = text == NULL ? slurm_seconds() : read_duration(text);
-  return out->seconds >= 0 || complain("--deadline", text, "a time such as 3500s, 58m or 1h30m");
+  if (text != NULL) return read_deadline_text(text, out);
+  read_slurm_deadline(out);
+  return true;
 }
 
 /* OUT.h5 from DIR/name.yaml: name.h5 in the current folder. */

@@ -78,6 +78,12 @@ static bool is_for_first(const supervisor *s, size_t i) {
   return i > s->run && (strcmp(s->words[i], "--fresh") == 0 || strcmp(s->words[i], "--retry-failed") == 0);
 }
 
+static char *deadline_option(const supervisor *s, double left) {
+  const double whole = s->options.whole_seconds;
+  if (isinf(whole)) return fsl_text_format(s->arena, "--deadline=%.0fs/10000d", floor(left));
+  return fsl_text_format(s->arena, "--deadline=%.0fs/%.0fs", floor(left), ceil(whole));
+}
+
 /* The words of one start: with --quarantine, and what is left of the deadline. NULL when out of memory. */
 static char **make_command(const supervisor *s, bool first) {
   char **const command = fsl_arena_get(s->arena, s->n + 4, sizeof *command);
@@ -86,7 +92,7 @@ static char **make_command(const supervisor *s, bool first) {
   if (command == NULL) return NULL;
   for (size_t i = 0; i <= s->n; i++) {
     if (i == s->end) command[n++] = fsl_text_copy(s->arena, "--quarantine");
-    if (i == s->end && isfinite(left)) command[n++] = fsl_text_format(s->arena, "--deadline=%.0fs", fmax(0, left));
+    if (i == s->end && isfinite(left)) command[n++] = deadline_option(s, fmax(0, left));
     if (i < s->n && (first || !is_for_first(s, i))) command[n++] = fsl_text_copy(s->arena, s->words[i]);
   }
   for (size_t i = 0; i < n; i++)

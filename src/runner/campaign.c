@@ -190,7 +190,7 @@ fsl_status fsl_campaign_sync(fsl_ctx *ctx, fsl_campaign *c, bool at_once) {
 
 static bool can_ever_fit(const fsl_campaign *c, int64_t job) {
   const size_t ranks = most_ranks(c, job);
-  const double allowance = c->options->seconds - fsl_gather_reserve(c->grid->n_cells);
+  const double allowance = c->options->whole_seconds - fsl_gather_reserve(c->grid->n_cells);
   return fsl_calibration_upper(&c->calibration, &c->grid->jobs[job], (int)ranks) <= allowance;
 }
 
@@ -209,7 +209,7 @@ static int judge_rest(const fsl_ctx *ctx, const fsl_campaign *c) {
   if (never > 0)
     fsl_say(ctx, FSL_LOG_WARN,
             "%zu jobs can never be finished within %g s: the longest may take %.3g s; allow more time or more ranks",
-            never, c->options->seconds, longest);
+            never, c->options->whole_seconds, longest);
   if (left > never) return 75;
   return c->counts.failed > 0 || never > 0 ? 3 : 0;
 }

@@ -15,14 +15,15 @@ typedef struct fsl_run_options {
   const char *output; /* OUT.h5 */
   size_t n_overrides;
   const char *const *overrides;
-  fsl_shard array;    /* --array I/N */
-  bool fresh;         /* moves the old files aside first */
-  bool retry_failed;  /* failed jobs of the journals run again */
-  bool stop_on_error; /* --on-error stop */
-  bool quarantine;    /* suspects run alone, condemned jobs are set aside */
-  double seconds;     /* --deadline, from the start of the program; INFINITY: none */
-  double started;     /* when the program started, on the clock of fsl_now() */
-  size_t group;       /* forced group size; 0: chosen */
+  fsl_shard array;      /* --array I/N */
+  bool fresh;           /* moves the old files aside first */
+  bool retry_failed;    /* failed jobs of the journals run again */
+  bool stop_on_error;   /* --on-error stop */
+  bool quarantine;      /* suspects run alone, condemned jobs are set aside */
+  double started;       /* when the program started, on the clock of fsl_now() */
+  double seconds;       /* from then to the deadline; INFINITY: none */
+  double whole_seconds; /* that such a run has when nothing of it is over yet */
+  size_t group;         /* forced group size; 0: chosen */
   fsl_progress_style progress;
   fsl_log_level log_level;
   const char *command_line;
