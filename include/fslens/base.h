@@ -52,17 +52,35 @@ void fsl_arena_release(fsl_arena *arena, fsl_arena_mark mark);
 size_t fsl_arena_bytes(const fsl_arena *arena); /* bytes in use */
 size_t fsl_arena_peak(const fsl_arena *arena);
 
-/* ---- team: the ranks that share one job -------------------------------------------------------- */
+/* ---- team: the ranks that share one job --------------------------------------------------------
+
+   The ranks of a team take the same steps, and all they say to each other is said in rounds: each rank exchanges with
+   rank ^ 1, then rank ^ 2, rank ^ 4, ... A round tells who entered it in trouble: afterwards every rank knows, or none
+   entered it so. Hence:
+   - a rank that fails alone, sees a stop or is past its deadline just returns its status. Whoever runs the job then
+     calls fsl_team_agree, where this rank holds one round; to the others it is the next one of their own, wherever
+     they are in their work, or the one that ends the job;
+   - a round that somebody entered in trouble is the job's last: all ranks leave it with the same status and text, and
+     fsl_team_agree holds no other one for them;
+   - what befalls a rank inside a round is said in the next one;
+   - every job ends with fsl_team_agree, on every rank, whatever became of it. */
+
+/* The status 0 (FSL_OK) is no trouble. Of two troubles the larger status stands for both, then the lower rank. */
+typedef struct fsl_trouble {
+  int status; /* an fsl_status */
+  int rank;   /* of the team: who is in it */
+  int ranks;  /* how many are in trouble */
+} fsl_trouble;
 
 typedef struct fsl_team {
   int rank;
   int size; /* a power of two */
   void *self;
-  /* Collective over the pair (rank, partner): sends n doubles and receives n. `flag` is this rank's
-   * own trouble (an fsl_status, FSL_OK for none) and *partner_flag receives the partner's, so that stop
-   * and failure travel in every exchange. NULL when size is 1. */
-  fsl_status (*exchange)(void *self, int partner, int flag, int *partner_flag, const double *send, double *recv,
-                         size_t n);
+  /* Collective over the pair (rank, partner). Both say their trouble and their n. Where both are well, n doubles then
+   * change hands; where one is not, none do, and the counts may differ. FSL_EINTERNAL on both sides where both are well
+   * and the counts differ: a defect. An exchange that fails has taken part all the same. NULL when size is 1. */
+  fsl_status (*exchange)(void *self, int partner, fsl_trouble own, fsl_trouble *theirs, size_t n, const double *send,
+                         double *recv);
 } fsl_team;
 
 extern const fsl_team fsl_team_solo; /* size 1 */
@@ -83,6 +101,7 @@ typedef struct fsl_ctx {
   const fsl_log *log;                /* NULL: silent */
   const volatile sig_atomic_t *stop; /* nonzero asks for a stop; NULL: never */
   double deadline;                   /* on the clock of fsl_now(); 0: none */
+  fsl_status known;                  /* the job's trouble that all ranks of the team know of; set by rounds alone */
   char error[1024];                  /* the text that belongs to the last status other than FSL_OK */
 } fsl_ctx;
 
@@ -95,11 +114,24 @@ void fsl_note(fsl_ctx *ctx, const char *format, ...) __attribute__((format(print
 fsl_status fsl_while(fsl_ctx *ctx, fsl_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void fsl_say(const fsl_ctx *ctx, fsl_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 double fsl_now(void); /* seconds on a monotonic clock */
-/* FSL_ESTOP when a stop was asked for, FSL_ETIME past the deadline, else FSL_OK. */
+/* FSL_ESTOP when a stop was asked for, FSL_ETIME past the deadline, else FSL_OK. Any rank may ask, at any place. */
 FSL_CHECKED fsl_status fsl_check_stop(fsl_ctx *ctx);
-/* The same on a team of one; FSL_OK on a larger one. For work between exchanges: there a rank must not leave by itself,
- * since the others would wait for it in the next exchange, which carries the stop to all. */
-FSL_CHECKED fsl_status fsl_check_stop_alone(fsl_ctx *ctx);
+
+/* One round of ctx->team: begin, a step for each bit below its size in rising order, end. */
+typedef struct fsl_round {
+  fsl_trouble trouble; /* of the ranks heard of so far, as they entered */
+  fsl_status found;    /* what befell this rank on the way */
+} fsl_round;
+
+/* status: this rank's own, with its text in ctx->error. */
+fsl_round fsl_round_begin(const fsl_ctx *ctx, fsl_status status);
+/* Whether the n doubles of rank ^ bit have come. */
+bool fsl_round_step(const fsl_ctx *ctx, fsl_round *round, int bit, size_t n, const double *send, double *recv);
+/* The same status and text on every rank, but for what befell this one on the way. */
+FSL_CHECKED fsl_status fsl_round_end(fsl_ctx *ctx, const fsl_round *round);
+/* Ends a job: the same status and text on every rank, the failed one's where one failed. An exchange that fails here
+ * has no later round, and is its rank's alone. Takes no memory. */
+FSL_CHECKED fsl_status fsl_team_agree(fsl_ctx *ctx, fsl_status status);
 
 /* Takes n zeroed items for `pointer` from the context's arena, or returns FSL_ENOMEM from the caller. */
 #define FSL_GET(ctx, pointer, n)                                                                                       \

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-const fsl_team fsl_team_solo = {.rank = 0, .size = 1};
-
 void fsl_note(fsl_ctx *ctx, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -48,8 +46,4 @@ fsl_status fsl_check_stop(fsl_ctx *ctx) {
   if (ctx->stop != NULL && *ctx->stop != 0) return fsl_fail(ctx, FSL_ESTOP, "stopped");
   if (ctx->deadline > 0 && fsl_now() > ctx->deadline) return fsl_fail(ctx, FSL_ETIME, "its time limit has passed");
   return FSL_OK;
-}
-
-fsl_status fsl_check_stop_alone(fsl_ctx *ctx) {
-  return ctx->team->size > 1 ? FSL_OK : fsl_check_stop(ctx);
 }

@@ -215,7 +215,7 @@ fsl_status fsl_stage_budget(fsl_ctx *ctx, const fsl_stage *stage) {
   FSL_TRY(run_both(ctx, stage, posterior, &l));
   for (size_t t = 0; t < stage->spec->n_times; t++) {
     const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-    FSL_TRY(fsl_check_stop_alone(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(links_at(ctx, stage, &l, posterior, t, &series));
     fsl_arena_release(ctx->arena, mark);
   }

@@ -18,8 +18,10 @@ static fsl_status run_stage(fsl_ctx *ctx, const fsl_stage *stage) {
 }
 
 static fsl_status evaluate(fsl_ctx *ctx, const fsl_spec *spec, const fsl_job *job, fsl_job_cache *cache,
-                           fsl_fields *fields) {
-  fsl_stage stage = {.spec = spec, .job = job, .fields = fields};
+                           fsl_fields **fields) {
+  fsl_stage stage = {.spec = spec, .job = job};
+  FSL_GET(ctx, *fields, 1);
+  stage.fields = *fields;
   FSL_TRY(fsl_grid_keys(ctx, spec, job->point, &stage.keys));
   FSL_TRY(fsl_shared_get(ctx, cache, spec, job->point, &stage.shared));
   return run_stage(ctx, &stage);
@@ -31,23 +33,29 @@ static bool belongs_to_job(fsl_status status) {
          status == FSL_EIO;
 }
 
+static fsl_status describe_failure(fsl_ctx *ctx, fsl_status status, fsl_record *out) {
+  char *error;
+  FSL_GET(ctx, error, sizeof ctx->error);
+  memcpy(error, ctx->error, sizeof ctx->error);
+  out->status = status == FSL_ETIME ? FSL_RECORD_TIMED_OUT : FSL_RECORD_FAILED;
+  out->error = error;
+  return FSL_OK;
+}
+
 fsl_status fsl_job_evaluate(fsl_ctx *ctx, const fsl_spec *spec, const fsl_job *job, fsl_job_cache *cache,
                             fsl_record *out) {
   const double start = fsl_now();
-  fsl_fields *fields;
-  FSL_GET(ctx, fields, 1);
-  const fsl_status status = evaluate(ctx, spec, job, cache, fields);
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_fields *fields = NULL;
+  const fsl_status status = fsl_team_agree(ctx, evaluate(ctx, spec, job, cache, &fields));
+  if (status != FSL_OK) fsl_arena_release(ctx->arena, mark); /* room for the record, if memory was short */
   if (status != FSL_OK && !belongs_to_job(status)) return status;
   *out = (fsl_record){.job = job->identity, .error = "", .host = "", .ranks = ctx->team->size, .attempts = 1};
   if (status == FSL_OK) {
     out->n_fields = fields->n;
     out->fields = fields->field;
   } else {
-    char *error;
-    FSL_GET(ctx, error, sizeof ctx->error);
-    memcpy(error, ctx->error, sizeof ctx->error);
-    out->status = status == FSL_ETIME ? FSL_RECORD_TIMED_OUT : FSL_RECORD_FAILED;
-    out->error = error;
+    FSL_TRY(describe_failure(ctx, status, out));
   }
   out->seconds = fsl_now() - start;
   return FSL_OK;

@@ -34,7 +34,7 @@ fsl_status fsl_stage_reference(fsl_ctx *ctx, const fsl_stage *stage) {
   FSL_TRY(add_series(ctx, stage, &series));
   for (size_t t = 0; t <= stage->spec->n_times; t++) {
     fsl_reference_at at;
-    FSL_TRY(fsl_check_stop_alone(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(fsl_shared_scene(ctx, stage->shared, stage->spec, t, &scene));
     FSL_TRY(fsl_reference_grade(ctx, scene, posterior, stage->keys.effective, EFFECTIVE_DRAWS, &at));
     series.mean_error[t] = at.mean_error;

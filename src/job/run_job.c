@@ -52,7 +52,7 @@ static fsl_status grade(fsl_ctx *ctx, const fsl_stage *stage, const fsl_samples 
   for (size_t t = 0; t < spec->n_times; t++) {
     const fsl_scene *scene;
     double value[FSL_N_METRICS];
-    FSL_TRY(fsl_check_stop_alone(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(fsl_shared_scene(ctx, stage->shared, spec, t, &scene));
     FSL_TRY(fsl_scene_grade(ctx, scene, spec->particles, samples->x + t * spec->particles * d, value,
                             mode_weight + t * n_modes));

@@ -82,7 +82,7 @@ fsl_status fsl_stage_truth(fsl_ctx *ctx, const fsl_stage *stage) {
   for (size_t t = 0; t < stage->spec->n_times; t++) {
     const fsl_scene *scene;
     fsl_floor floor;
-    FSL_TRY(fsl_check_stop_alone(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(fsl_shared_scene(ctx, stage->shared, stage->spec, t, &scene));
     const double *const weight = fsl_scene_true_mode_weight(scene);
     for (size_t k = 0; k < series.n_modes; k++) series.true_mode_weight[t * series.n_modes + k] = weight[k];

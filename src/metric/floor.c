@@ -48,7 +48,7 @@ fsl_status fsl_scene_floor(fsl_ctx *ctx, const fsl_scene *scene, const fsl_mixtu
   FSL_GET(ctx, x, 2 * size);
   FSL_GET(ctx, value, FSL_FLOOR_SETS * FSL_N_METRICS);
   for (size_t s = 0; s < FSL_FLOOR_SETS; s++) {
-    FSL_TRY(fsl_check_stop_alone(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     double *set = x + s % 2 * size;
     FSL_TRY(fsl_mixture_draw(ctx, exact, scene->a, scene->v, key, s * particles, particles, set, NULL));
     FSL_TRY(fsl_scene_grade(ctx, scene, particles, set, value + s * FSL_N_METRICS, NULL));

@@ -174,7 +174,7 @@ static fsl_status expect_by_quadrature(fsl_ctx *ctx, const judge *j, double t, t
 
 static fsl_status expect(fsl_ctx *ctx, const judge *j, double t, uint64_t node, expectation *out) {
   tally sum = {0};
-  FSL_TRY(fsl_check_stop_alone(ctx));
+  FSL_TRY(fsl_check_stop(ctx));
   FSL_TRY(j->d == 1 ? expect_by_quadrature(ctx, j, t, &sum) : expect_by_draws(ctx, j, t, node, &sum));
   *out = (expectation){sum.error / sum.weight, sum.exact / sum.weight, sum.top_error / sum.weight,
                        sum.top_exact / sum.weight};

@@ -81,11 +81,9 @@ fsl_status fsl_atoms_run(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *
                          const double *inner, double *records) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   walk w = {.set = set, .pass = pass, .payload = payload, .inner = inner};
-  const fsl_status status = records != NULL
-                                ? walk_all(ctx, &w, records)
-                                : fsl_fail(ctx, FSL_ENOMEM, "out of memory: partial moments of %zu states", pass->n);
+  FSL_TRY(walk_all(ctx, &w, records));
   fsl_arena_release(ctx->arena, mark);
-  return set->sharded ? fsl_team_merge(ctx, status, pass->shape, pass->n, records) : status;
+  return set->sharded ? fsl_team_merge(ctx, pass->shape, pass->n, records) : FSL_OK;
 }
 
 /* ---- what follows from the atoms -------------------------------------------------------------------------------- */
@@ -145,12 +143,11 @@ static fsl_status prepare(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set
   return FSL_OK;
 }
 
-fsl_status fsl_atoms_finish(fsl_ctx *ctx, fsl_status status, const fsl_problem *problem, fsl_atom_set *set) {
-  double *leaf_log = fsl_arena_get(ctx->arena, set->n_leaves, sizeof *leaf_log);
-  if (status == FSL_OK && leaf_log == NULL) status = fsl_fail(ctx, FSL_ENOMEM, "out of memory: the table of leaves");
-  if (status == FSL_OK) status = prepare(ctx, problem, set, leaf_log);
-  if (set->sharded) status = fsl_team_gather(ctx, status, set->own_leaves, leaf_log);
-  if (status != FSL_OK) return status;
+fsl_status fsl_atoms_finish(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set *set) {
+  double *leaf_log;
+  FSL_GET(ctx, leaf_log, set->n_leaves);
+  FSL_TRY(prepare(ctx, problem, set, leaf_log));
+  if (set->sharded) FSL_TRY(fsl_team_gather(ctx, set->own_leaves, leaf_log));
   set->leaf_log = leaf_log;
   set->log_evidence = fsl_log_sum_exp(set->n_leaves, leaf_log);
   if (!isfinite(set->log_evidence))

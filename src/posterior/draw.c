@@ -93,9 +93,8 @@ fsl_status fsl_atoms_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a
                           size_t n, double *x, double *x0) {
   const fsl_atom_set *set = &posterior->atoms;
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  fsl_status status = atoms_of(ctx, set, key, first, n, x);
-  if (set->sharded) status = fsl_team_share(ctx, status, n * set->d, x);
-  FSL_TRY(status);
+  FSL_TRY(atoms_of(ctx, set, key, first, n, x));
+  if (set->sharded) FSL_TRY(fsl_team_share(ctx, n * set->d, x));
   fsl_arena_release(ctx->arena, mark);
   if (x0 != NULL) memcpy(x0, x, n * set->d * sizeof *x0);
   for (size_t i = 0; i < n * set->d; ++i) x[i] *= a;
@@ -230,15 +229,6 @@ static fsl_status own_atoms(fsl_ctx *ctx, const fsl_posterior *posterior, const 
   return find_atoms(ctx, set, &s, pass->n, part, x0);
 }
 
-/* Takes n items from the arena unless this rank is in trouble already; trouble is noted, not returned, because the
- * exchanges that follow need every rank. */
-static void *take(fsl_ctx *ctx, fsl_status *status, size_t n, size_t size) {
-  void *items = *status == FSL_OK ? fsl_arena_get(ctx->arena, n, size) : NULL;
-  if (items == NULL && *status == FSL_OK)
-    *status = fsl_fail(ctx, FSL_ENOMEM, "out of memory: %zu items of %zu bytes for draws", n, size);
-  return items;
-}
-
 fsl_status fsl_atoms_draw_x0(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, fsl_key key,
                              uint64_t stream, uint64_t first, size_t n, const double *x, double *x0) {
   const fsl_atom_set *set = &posterior->atoms;
@@ -251,18 +241,16 @@ fsl_status fsl_atoms_draw_x0(fsl_ctx *ctx, const fsl_posterior *posterior, doubl
                          .a = a,
                          .v = v,
                          .shape = {.sides = 2}};
-  fsl_status status = FSL_OK;
-  double *table = take(ctx, &status, set->n_leaves * n * 2, sizeof *table);
-  double *u = take(ctx, &status, n, sizeof *u);
-  size_t *part = take(ctx, &status, n, sizeof *part);
-  if (status == FSL_OK) status = leaf_table(ctx, set, &pass, table);
-  if (set->sharded) status = fsl_team_gather(ctx, status, set->own_leaves * n * 2, table);
-  if (status == FSL_OK) {
-    fsl_uniforms(key, stream, first, n, u);
-    status = own_atoms(ctx, posterior, &pass, table, u, part, x0);
-  }
-  if (set->sharded) status = fsl_team_share(ctx, status, n * set->d, x0);
-  FSL_TRY(status);
+  double *table, *u;
+  size_t *part;
+  FSL_GET(ctx, table, set->n_leaves * n * 2);
+  FSL_GET(ctx, u, n);
+  FSL_GET(ctx, part, n);
+  FSL_TRY(leaf_table(ctx, set, &pass, table));
+  if (set->sharded) FSL_TRY(fsl_team_gather(ctx, set->own_leaves * n * 2, table));
+  fsl_uniforms(key, stream, first, n, u);
+  FSL_TRY(own_atoms(ctx, posterior, &pass, table, u, part, x0));
+  if (set->sharded) FSL_TRY(fsl_team_share(ctx, n * set->d, x0));
   nan_where_none(n, set->d, part, set->n_leaves, x0);
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;

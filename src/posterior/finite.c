@@ -19,11 +19,6 @@ static fsl_pass pass_of(const fsl_posterior *posterior, fsl_pass_what what, doub
                     .shape = {.sides = 1, .p = fsl_pass_sums(what, p)}};
 }
 
-/* Room for the records of all states; NULL is for fsl_atoms_run to report, so that every rank takes part. */
-static double *records_of(fsl_ctx *ctx, const fsl_pass *pass) {
-  return fsl_arena_get(ctx->arena, pass->n * fsl_partial_width(pass->shape), sizeof(double));
-}
-
 static void mean_of(const double *side, size_t p, bool ok, double *out) {
   for (size_t j = 0; j < p; ++j) out[j] = ok ? side[FSL_PARTIAL_VEC + j] / side[FSL_PARTIAL_SUM] : NAN;
 }
@@ -61,7 +56,8 @@ fsl_status fsl_atoms_moments(fsl_ctx *ctx, const fsl_posterior *posterior, doubl
   pass.shape.energy = out->entropy != NULL;
   if (pass.shape.energy && set->sharded && ctx->team->size > 1)
     return fsl_fail(ctx, FSL_EINTERNAL, "the entropy is for a team of one: equal atoms may lie on different ranks");
-  double *records = records_of(ctx, &pass);
+  double *records;
+  FSL_GET(ctx, records, n * fsl_partial_width(pass.shape));
   FSL_TRY(fsl_atoms_run(ctx, set, &pass, set->x, NULL, records));
   unpack_moments(set, &pass, v, records, out);
   return FSL_OK;
@@ -71,7 +67,8 @@ static fsl_status cross(fsl_ctx *ctx, const fsl_posterior *posterior, fsl_pass *
                         double *out) {
   const fsl_atom_set *set = &posterior->atoms;
   const size_t d = set->d, width = fsl_partial_width(pass->shape), q = pass->q;
-  double *records = records_of(ctx, pass);
+  double *records;
+  FSL_GET(ctx, records, pass->n * width);
   FSL_TRY(fsl_atoms_run(ctx, set, pass, set->x, inner, records));
   for (size_t i = 0; i < pass->n; ++i) {
     const bool ok = fsl_is_finite(d, pass->x + i * d) && fsl_is_finite(d, pass->payload_centre + i * d) &&
@@ -107,14 +104,15 @@ fsl_status fsl_atoms_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterio
   const fsl_atom_set *set = &posterior->atoms;
   const size_t m = set->m, d = set->d;
   fsl_pass first = pass_of(posterior, FSL_PASS_MEANS, a, v, n, x, m);
-  double *records = records_of(ctx, &first);
+  double *records;
+  FSL_GET(ctx, records, n * fsl_partial_width(first.shape));
   FSL_TRY(fsl_atoms_run(ctx, set, &first, set->forward, NULL, records));
   for (size_t i = 0; i < n; ++i)
     mean_of(records + i * fsl_partial_width(first.shape), m, fsl_is_finite(d, x + i * d), expected + i * m);
   if (spread == NULL) return FSL_OK;
   fsl_pass second = pass_of(posterior, FSL_PASS_SPREAD, a, v, n, x, m);
   second.payload_centre = expected;
-  records = records_of(ctx, &second);
+  FSL_GET(ctx, records, n * fsl_partial_width(second.shape));
   FSL_TRY(fsl_atoms_run(ctx, set, &second, set->forward, NULL, records));
   for (size_t i = 0; i < n; ++i)
     fsl_unpack_spread(m, records + i * fsl_partial_width(second.shape), fsl_is_finite(m, expected + i * m),

@@ -33,9 +33,9 @@ fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset);
 /* Runs a pass over all leaves and the team: records (n). Collective where sharded. */
 FSL_CHECKED fsl_status fsl_atoms_run(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, const double *payload,
                                      const double *inner, double *records);
-/* Fills in everything that follows from x, forward, log_weight and mode_of: likelihoods, leaves, evidence. `status`:
- * this rank's so far. Collective where sharded. */
-FSL_CHECKED fsl_status fsl_atoms_finish(fsl_ctx *ctx, fsl_status status, const fsl_problem *problem, fsl_atom_set *set);
+/* Fills in everything that follows from x, forward, log_weight and mode_of: likelihoods, leaves, evidence. Collective
+ * where sharded. */
+FSL_CHECKED fsl_status fsl_atoms_finish(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set *set);
 
 /* ---- mixtures: components that share a covariance are atoms in its scaled eigenbasis ----------------------------- */
 

@@ -70,7 +70,7 @@ static fsl_status run_sweep(fsl_ctx *ctx, const fsl_mixture *law, double a, doub
   FSL_TRY(open_sweep(ctx, law, a, v, n, n_modes, &s));
   for (size_t done = 0; done < n; done += STATES) {
     const size_t states = n - done < STATES ? n - done : STATES;
-    FSL_TRY(fsl_check_stop_alone(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     load(&s, states, x + done * s.d);
     for (size_t first = 0; first < states; first += s.lanes) {
       run_tile(&s, states, first);

@@ -21,14 +21,13 @@ void fsl_partial_merge(fsl_partial_shape shape, size_t n, double *lower, const d
 /* Records of no atoms. */
 void fsl_partial_clear(fsl_partial_shape shape, size_t n, double *records);
 
-/* Collective: merges the records of aligned subtrees over the team by recursive doubling; every rank ends with the
- * same bits. `status` is this rank's own so far: a rank in trouble passes it (records may be NULL then), takes part
- * to the end and gets it back; the others get FSL_ESTOP when it was that, else the partner's code. */
-FSL_CHECKED fsl_status fsl_team_merge(fsl_ctx *ctx, fsl_status status, fsl_partial_shape shape, size_t n,
-                                      double *records);
-/* Collective: values of which one rank at most holds each, the others 0, become known to all. */
-FSL_CHECKED fsl_status fsl_team_share(fsl_ctx *ctx, fsl_status status, size_t n, double *values);
-/* Collective: rank r holds rows r n .. (r + 1) n - 1 of `values` (size n each); afterwards every rank holds all. */
-FSL_CHECKED fsl_status fsl_team_gather(fsl_ctx *ctx, fsl_status status, size_t n, double *values);
+/* Collective, one round each (see fslens/base.h). A rank in trouble does not come here: it returns, and is heard of in
+ * this round all the same. The others then get its status.
+ * Merges the records of aligned subtrees over the team by recursive doubling; every rank ends with the same bits. */
+FSL_CHECKED fsl_status fsl_team_merge(fsl_ctx *ctx, fsl_partial_shape shape, size_t n, double *records);
+/* Values of which one rank at most holds each, the others 0, become known to all. */
+FSL_CHECKED fsl_status fsl_team_share(fsl_ctx *ctx, size_t n, double *values);
+/* Rank r holds rows r n .. (r + 1) n - 1 of `values` (size n each); afterwards every rank holds all. */
+FSL_CHECKED fsl_status fsl_team_gather(fsl_ctx *ctx, size_t n, double *values);
 
 #endif

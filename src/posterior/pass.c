@@ -116,7 +116,7 @@ fsl_status fsl_pass_run(fsl_ctx *ctx, const fsl_pass *pass, const fsl_block *blo
   FSL_TRY(fsl_tiles_create(ctx, pass, &tiles));
   for (size_t first = 0; first < pass->n; first += tiles.lanes) {
     fsl_tile tile;
-    FSL_TRY(fsl_check_stop_alone(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     fsl_tiles_load(pass, &tiles, first, &tile);
     fsl_pass_block(pass, &tiles, &tile, block, first, records + first * width);
   }

@@ -97,9 +97,9 @@ fsl_status fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem *proble
                     fsl_leaf_count(n_train, problem->prior->d), (unsigned long long)n_train);
   fsl_posterior *made = NULL;
   fsl_atom_set set = shard_of(ctx, problem, n_train);
-  fsl_status status = start(ctx, problem, &made);
-  if (status == FSL_OK) status = draw_shard(ctx, problem, key, &set);
-  FSL_TRY(fsl_atoms_finish(ctx, status, problem, &set));
+  FSL_TRY(start(ctx, problem, &made));
+  FSL_TRY(draw_shard(ctx, problem, key, &set));
+  FSL_TRY(fsl_atoms_finish(ctx, problem, &set));
   made->is_atoms = made->is_exact = true;
   made->atoms = set;
   made->log_evidence = set.log_evidence;
@@ -120,7 +120,7 @@ static fsl_status population_of_atoms(fsl_ctx *ctx, const fsl_problem *problem, 
   set.n_leaves = set.own_leaves = fsl_leaf_count(mixture->n, mixture->d);
   FSL_TRY(find_forward(ctx, problem, &set));
   FSL_TRY(merge_equal(ctx, &set));
-  FSL_TRY(fsl_atoms_finish(ctx, FSL_OK, problem, &set));
+  FSL_TRY(fsl_atoms_finish(ctx, problem, &set));
   made->is_atoms = made->is_exact = true;
   made->atoms = set;
   made->log_evidence = set.log_evidence;

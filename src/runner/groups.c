@@ -19,9 +19,9 @@ void fsl_rank_groups_free(fsl_rank_groups *groups) {
     if (groups->comm[level] != MPI_COMM_NULL) MPI_Comm_free(&groups->comm[level]);
 }
 
-static fsl_status exchange(void *self, int partner, int flag, int *partner_flag, const double *send, double *recv,
-                           size_t n) {
-  return fsl_exchange_doubles(*(MPI_Comm *)self, partner, flag, partner_flag, send, recv, n);
+static fsl_status exchange(void *self, int partner, fsl_trouble own, fsl_trouble *theirs, size_t n, const double *send,
+                           double *recv) {
+  return fsl_exchange(*(MPI_Comm *)self, partner, own, theirs, n, send, recv);
 }
 
 fsl_team fsl_rank_groups_team(fsl_rank_groups *groups, int level) {

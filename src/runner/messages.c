@@ -3,7 +3,9 @@
 
 #include "runner/nap.h"
 
-enum { PIECE = 1 << 26 };
+#include <string.h>
+
+enum { PIECE = 1 << 26, SHORT = 480 }; /* SHORT with its head stays below what shared memory sends at once */
 
 void fsl_wait_all(int n, MPI_Request *requests) {
   fsl_nap nap = {0};
@@ -32,18 +34,50 @@ void fsl_wait_message(MPI_Comm comm, int source, int tag, MPI_Status *status) {
   }
 }
 
-fsl_status fsl_exchange_doubles(MPI_Comm comm, int partner, int flag, int *partner_flag, const double *send,
-                                double *recv, size_t n) {
-  MPI_Request request[4];
-  MPI_Irecv(partner_flag, 1, MPI_INT, partner, FSL_TAG_FLAG, comm, &request[0]);
-  MPI_Isend(&flag, 1, MPI_INT, partner, FSL_TAG_FLAG, comm, &request[1]);
-  size_t done = 0;
-  do {
+/* What comes first: how a side is, how much it has, and the data themselves where they are short. */
+typedef struct letter {
+  fsl_trouble trouble;
+  uint64_t n;
+  double data[SHORT];
+} letter;
+
+static size_t letter_size(const letter *l) {
+  const bool whole = l->trouble.status == FSL_OK && l->n <= SHORT;
+  return offsetof(letter, data) + (whole ? l->n * sizeof *l->data : 0);
+}
+
+static void exchange_letters(MPI_Comm comm, int partner, const letter *own, letter *theirs) {
+  MPI_Request request[2];
+  MPI_Irecv(theirs, (int)sizeof *theirs, MPI_BYTE, partner, FSL_TAG_LETTER, comm, &request[0]);
+  MPI_Isend(own, (int)letter_size(own), MPI_BYTE, partner, FSL_TAG_LETTER, comm, &request[1]);
+  fsl_wait_all(2, request);
+}
+
+/* Receives start before sends: no deadlock between partners. */
+static void exchange_data(MPI_Comm comm, int partner, size_t n, const double *send, double *recv) {
+  for (size_t done = 0; done < n; done += PIECE) {
     const int piece = (int)(n - done < (size_t)PIECE ? n - done : (size_t)PIECE);
-    MPI_Irecv(recv + done, piece, MPI_DOUBLE, partner, FSL_TAG_DATA, comm, &request[2]);
-    MPI_Isend(send + done, piece, MPI_DOUBLE, partner, FSL_TAG_DATA, comm, &request[3]);
-    fsl_wait_all(done == 0 ? 4 : 2, done == 0 ? request : request + 2);
-    done += (size_t)piece;
-  } while (done < n);
+    MPI_Request request[2];
+    MPI_Irecv(recv + done, piece, MPI_DOUBLE, partner, FSL_TAG_DATA, comm, &request[0]);
+    MPI_Isend(send + done, piece, MPI_DOUBLE, partner, FSL_TAG_DATA, comm, &request[1]);
+    fsl_wait_all(2, request);
+  }
+}
+
+fsl_status fsl_exchange(MPI_Comm comm, int partner, fsl_trouble trouble, fsl_trouble *their_trouble, size_t n,
+                        const double *send, double *recv) {
+  letter own, theirs;
+  memset(&own, 0, offsetof(letter, data));
+  own.trouble = trouble;
+  own.n = n;
+  if (n > 0 && n <= SHORT) memcpy(own.data, send, n * sizeof *send);
+  exchange_letters(comm, partner, &own, &theirs);
+  *their_trouble = theirs.trouble;
+  if (trouble.status != FSL_OK || theirs.trouble.status != FSL_OK) return FSL_OK;
+  if (theirs.n != n) return FSL_EINTERNAL;
+  if (n > SHORT)
+    exchange_data(comm, partner, n, send, recv);
+  else if (n > 0)
+    memcpy(recv, theirs.data, n * sizeof *recv);
   return FSL_OK;
 }

@@ -6,7 +6,7 @@
 
 #include <mpi.h>
 
-enum { FSL_TAG_ORDER = 1, FSL_TAG_RECORD, FSL_TAG_STOPPED, FSL_TAG_FLAG, FSL_TAG_DATA };
+enum { FSL_TAG_ORDER = 1, FSL_TAG_RECORD, FSL_TAG_STOPPED, FSL_TAG_LETTER, FSL_TAG_DATA };
 
 /* What the master tells each rank of a group. */
 typedef struct fsl_order {
@@ -25,9 +25,8 @@ void fsl_wait_all(int n, MPI_Request *requests);
 int fsl_probe(MPI_Comm comm, int source, int tag, MPI_Status *status);
 /* Waits for a message on `comm`, napping; the caller receives it. */
 void fsl_wait_message(MPI_Comm comm, int source, int tag, MPI_Status *status);
-/* Sends and receives of any length, in pieces MPI can count. Receives start before sends: no deadlock between partners.
- */
-fsl_status fsl_exchange_doubles(MPI_Comm comm, int partner, int flag, int *partner_flag, const double *send,
-                                double *recv, size_t n);
+/* An exchange of a team (see fslens/base.h) over `comm`: one message each way, and a second one for long data. */
+fsl_status fsl_exchange(MPI_Comm comm, int partner, fsl_trouble trouble, fsl_trouble *their_trouble, size_t n,
+                        const double *send, double *recv);
 
 #endif

@@ -70,10 +70,12 @@ static fsl_status obey(fsl_ctx *ctx, const fsl_bench *bench, fsl_rank_groups *gr
   const fsl_allowance allowance = {seconds_of(order->job_limit), seconds_of(order->run_limit),
                                    (unsigned)order->attempt};
   fsl_ctx job = {.arena = fsl_arena_create(0), .team = &team, .log = ctx->log, .stop = ctx->stop};
-  if (job.arena == NULL) {
-    fsl_note(ctx, "out of memory for a job");
-    if (team.rank == 0) send_result(ctx, FSL_ENOMEM, NULL, 0);
-    return FSL_ENOMEM;
+  if (job.arena == NULL) { /* the others hear of it in their next round, and their first rank makes the record */
+    const fsl_status status = fsl_team_agree(&job, fsl_fail(&job, FSL_ENOMEM, "out of memory for a job"));
+    if (team.rank > 0) return FSL_OK;
+    send_result(&job, status, NULL, 0);
+    memcpy(ctx->error, job.error, sizeof ctx->error);
+    return status;
   }
   uint8_t *bytes = NULL;
   size_t size = 0;

@@ -18,29 +18,6 @@ typedef struct walk {
   fsl_noise_source source;
 } walk;
 
-/* ---- stop ------------------------------------------------------------------------------------------------------ */
-
-/* Every rank of the team learns of any rank's wish to stop, so that none waits in the next exchange for one that left.
- * Recursive doubling on the flags; the largest status wins everywhere. */
-static fsl_status stop_together(fsl_ctx *ctx) {
-  const fsl_team *const team = ctx->team;
-  const fsl_status own = fsl_check_stop(ctx);
-  fsl_status failed = FSL_OK;
-  int flag = (int)own;
-  for (int bit = 1; bit < team->size; bit <<= 1) {
-    const double sent = 0;
-    double received;
-    int theirs = FSL_OK;
-    const fsl_status status = team->exchange(team->self, team->rank ^ bit, flag, &theirs, &sent, &received, 1);
-    if (status != FSL_OK) failed = status;
-    flag = theirs > flag ? theirs : flag;
-  }
-  if (own != FSL_OK) return own;
-  if (failed != FSL_OK) return fsl_fail(ctx, failed, "an exchange of the group failed");
-  if (flag != FSL_OK) return fsl_fail(ctx, (fsl_status)flag, "another rank of the group stopped");
-  return FSL_OK;
-}
-
 /* ---- the field ----------------------------------------------------------------------------------------------------
  */
 
@@ -149,7 +126,7 @@ static fsl_status integrate(fsl_ctx *ctx, walk *w, fsl_samples *out) {
   freeze(w->n, w->d, w->x);
   for (size_t i = 0; i < steps.n; i++) {
     const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-    FSL_TRY(stop_together(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(one_step(ctx, w, &steps, i));
     record(w, steps.record[i], freeze(w->n, w->d, w->x), out);
     fsl_arena_release(ctx->arena, mark);
@@ -176,7 +153,7 @@ static fsl_status chain(fsl_ctx *ctx, walk *w, fsl_samples *out) {
   for (size_t i = next_time(run, INFINITY); i < run->n_times; i = next_time(run, run->times[i])) {
     const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
     transition.t_to = run->times[i];
-    FSL_TRY(stop_together(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(run->approximation->draw(ctx, run->approximation_params, &transition, w->n, w->d, w->x));
     record(w, (int64_t)i, freeze(w->n, w->d, w->x), out);
     transition.t_from = run->times[i];

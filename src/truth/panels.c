@@ -293,7 +293,7 @@ static fsl_status refine(fsl_ctx *ctx, fsl_panels *p) {
       if (wants_halving(p, &p->panel[i])) list[n++] = (wanted){p->panel[i].log_error, i};
     if (n > p->capacity - p->n) qsort(list, n, sizeof *list, by_error);
     for (size_t i = 0; i < n && p->n < p->capacity; i++) {
-      if (i % 4096 == 0) FSL_TRY(fsl_check_stop_alone(ctx));
+      if (i % 4096 == 0) FSL_TRY(fsl_check_stop(ctx));
       halve(p, list[i].panel);
     }
   }
@@ -347,7 +347,7 @@ fsl_status fsl_panels_cover(fsl_ctx *ctx, fsl_panels *p, double radius) {
   while (cuts > 1 && p->n_frames * (d == 1 ? cuts + 1 : (cuts + 1) * (cuts + 1)) > p->capacity / 2) cuts--;
   p->n = 0;
   for (size_t k = 0; k < p->n_frames; k++) {
-    if (k % 256 == 0) FSL_TRY(fsl_check_stop_alone(ctx));
+    if (k % 256 == 0) FSL_TRY(fsl_check_stop(ctx));
     cover_frame(p, (uint32_t)k, cuts, radius);
   }
   FSL_TRY(refine(ctx, p));

@@ -34,7 +34,7 @@ static fsl_status draw_block(fsl_ctx *ctx, const sampler *s, size_t first) {
 /* A model that overflows explains no measurement. */
 static fsl_status weigh_block(fsl_ctx *ctx, sampler *s, size_t first) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  FSL_TRY(fsl_check_stop_alone(ctx));
+  FSL_TRY(fsl_check_stop(ctx));
   FSL_TRY(draw_block(ctx, s, first));
   FSL_TRY(fsl_problem_log_likelihood(ctx, s->problem, BLOCK, s->x, s->l + first));
   for (size_t i = first; i < first + BLOCK; i++)
@@ -175,7 +175,7 @@ static fsl_status add_blocks(fsl_ctx *ctx, const sampler *s, const double *pivot
   FSL_TRY(make_sums(ctx, s->prior, &block));
   for (size_t first = 0; first < s->n; first += BLOCK) {
     const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-    FSL_TRY(fsl_check_stop_alone(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     if (!(exp(largest(s->l + first, BLOCK) - s->most) > s->threshold)) continue;
     FSL_TRY(draw_block(ctx, s, first));
     fsl_arena_release(ctx->arena, mark);

@@ -32,7 +32,7 @@ static fsl_status score(fsl_ctx *ctx, const void *params, const fsl_states *stat
   const sleep_params *const p = params;
   const double end = fsl_now() + (states->t >= p->at ? p->seconds : 0);
   while (fsl_now() < end) {
-    FSL_TRY(fsl_check_stop_alone(ctx));
+    FSL_TRY(fsl_check_stop(ctx));
     nanosleep(&(struct timespec){.tv_nsec = NAP_NANOSECONDS}, NULL);
   }
   memset(g, 0, states->n * states->d * sizeof *g);

@@ -42,7 +42,7 @@ static void body(fsl_ctx *ctx, void *data) {
   question *q = data;
   const int rank = ctx->team->rank;
   memset(&q->answer[rank], 0, sizeof q->answer[rank]);
-  q->status[rank] = ask(ctx, q, &q->answer[rank]);
+  q->status[rank] = fsl_team_agree(ctx, ask(ctx, q, &q->answer[rank]));
 }
 
 typedef struct world {

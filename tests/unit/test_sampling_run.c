@@ -1,7 +1,6 @@
 /* What a run promises whatever the method: paths that do not know how many they are, frozen particles, exact draws,
  * refusals and stops. Three atoms on a line. */
 #include <math.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -12,6 +11,8 @@
 #include "approximation/kinds.h"
 #include "posterior/create.h"
 #include "sampling/kinds.h"
+
+#include "simulated_team.h"
 
 static const double atoms[3] = {-1.8, 0.2, 2.2}, noise_std[1] = {0.6}, y[1] = {1.0};
 static const double times[3] = {0.1, 0.3, 0.05};
@@ -335,58 +336,26 @@ static void a_run_stops_when_asked(void **unused) {
   tear_down(&s);
 }
 
-/* Two ranks in two threads, with a mailbox between them. */
-typedef struct mailbox {
-  pthread_barrier_t full, empty;
-  int flag[2];
-} mailbox;
-
-typedef struct rank {
-  mailbox *box;
-  int number;
-  volatile sig_atomic_t stop;
-  fsl_status status;
-} rank;
-
-static fsl_status exchange_flags(void *self, int partner, int flag, int *partner_flag, const double *send, double *recv,
-                                 size_t n) {
-  rank *const r = self;
-  memcpy(recv, send, n * sizeof *recv);
-  r->box->flag[r->number] = flag;
-  pthread_barrier_wait(&r->box->full);
-  *partner_flag = r->box->flag[partner];
-  pthread_barrier_wait(&r->box->empty);
-  return FSL_OK;
-}
-
-static void *run_rank(void *self) {
-  rank *const r = self;
+/* Rank 1 alone is asked to stop; a population needs no exchange on the way. */
+static void run_rank(fsl_ctx *ctx, void *data) {
+  static const volatile sig_atomic_t stop = 1;
+  fsl_status *const status = data;
   setting s;
   fsl_samples out;
   set_up(&s);
-  const fsl_team team = {.rank = r->number, .size = 2, .self = r, .exchange = exchange_flags};
-  s.ctx.team = &team;
-  s.ctx.stop = &r->stop;
+  s.ctx.team = ctx->team;
+  s.ctx.stop = ctx->team->rank == 1 ? &stop : NULL;
   const fsl_run run = run_of(&s, &fsl_approximation_fsr, 4);
-  r->status = fsl_run_sampler(&s.ctx, &run, &out);
+  status[ctx->team->rank] = fsl_team_agree(&s.ctx, fsl_run_sampler(&s.ctx, &run, &out));
   tear_down(&s);
-  return NULL;
 }
 
 static void one_ranks_stop_stops_its_whole_group(void **unused) {
   (void)unused;
-  mailbox box = {.flag = {0}};
-  rank ranks[2] = {{.box = &box, .number = 0}, {.box = &box, .number = 1, .stop = 1}};
-  pthread_t thread;
-  pthread_barrier_init(&box.full, NULL, 2);
-  pthread_barrier_init(&box.empty, NULL, 2);
-  pthread_create(&thread, NULL, run_rank, &ranks[1]);
-  run_rank(&ranks[0]);
-  pthread_join(thread, NULL);
-  assert_int_equal(ranks[0].status, FSL_ESTOP);
-  assert_int_equal(ranks[1].status, FSL_ESTOP);
-  pthread_barrier_destroy(&box.full);
-  pthread_barrier_destroy(&box.empty);
+  fsl_status status[2];
+  simulate(2, run_rank, status);
+  assert_int_equal(status[0], FSL_ESTOP);
+  assert_int_equal(status[1], FSL_ESTOP);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------------------------
