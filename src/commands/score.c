@@ -4,9 +4,9 @@
 #include "commands/options.h"
 
 #include "base/array_file.h"
-#include "base/text.h"
 #include "grid/grid.h"
 #include "job/problem.h"
+#include "store/beside.h"
 #include "store/h5.h"
 
 #include <math.h>
@@ -215,8 +215,8 @@ static void close_handles(scoring *z) {
 
 /* Beside its place, then renamed: an old file stays whole until the new one is. */
 static fsl_status write_file(scoring *z, const char *path) {
-  const char *const beside = fsl_text_format(z->ctx->arena, "%s.tmp-%ld", path, (long)getpid());
-  if (beside == NULL) return fsl_fail(z->ctx, FSL_ENOMEM, "out of memory for a path");
+  const char *beside;
+  FSL_TRY(fsl_beside(z->ctx, path, &beside));
   for (size_t i = 0; i < N_AXES; i++) z->scale[i] = -1;
   for (size_t i = 0; i < N_SCORES; i++) z->variable[i] = -1;
   fsl_status status = fsl_h5_create(z->ctx, beside, &z->h);

@@ -1,7 +1,7 @@
 /* store/results.c: the file as a whole: assembled beside its place, closed, synced, renamed, the folder synced. */
 #include "store/results.h"
 
-#include "base/text.h"
+#include "store/beside.h"
 #include "store/table.h"
 
 #include <unistd.h>
@@ -33,8 +33,8 @@ static fsl_status assemble(fsl_results *r, const fsl_provenance *provenance) {
 fsl_status fsl_results_write(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,
                              const fsl_record *const *records, const fsl_provenance *provenance) {
   fsl_results r = {.spec = spec, .grid = grid, .records = records};
-  const char *const beside = fsl_text_format(ctx->arena, "%s.tmp-%ld", path, (long)getpid());
-  if (beside == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+  const char *beside;
+  FSL_TRY(fsl_beside(ctx, path, &beside));
   measure(&r);
   fsl_status status = fsl_h5_create(ctx, beside, &r.h);
   if (status == FSL_OK) status = assemble(&r, provenance);
