@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Long checks: a minute of damaged specs through the loader, then the whole table of known failures. SECONDS_EACH sets the
-# length of the first. With SAN=1 the build that is tested has the sanitizers.
+# Long checks: a minute of damaged specs through the loader, the whole table of known failures, a hundred rounds of kills.
+# SECONDS_EACH sets the length of the first. With SAN=1 the build that is tested has the sanitizers.
 . "$(dirname "$0")/e2e/common.sh"
 for build in "$FSLENS" "${FSLENS%/fslens}-san/fslens"; do [ -x "$build" ] && fuzzed=$build; done
 echo "damaged specs through $fuzzed"
@@ -10,4 +10,6 @@ report "no spec crashes the loader" $fuzz
 "$PYTHON" tests/e2e/failures_table.py "$FSLENS" "$here" full
 table=$?
 report "methods fail as an independent implementation saw them fail" $table
-exit $((fuzz | table))
+KILL_ROUNDS=100 GATHER_ROUNDS=50 bash tests/e2e/test_kills.sh
+kills=$?
+exit $((fuzz | table | kills))
