@@ -112,6 +112,14 @@ static fsl_status store_counts(fsl_ctx *ctx, const fsl_stage *stage, const fsl_s
   return FSL_OK;
 }
 
+/* A method that leaves nothing finite at any time has no result; one that loses some particles, or all of them late,
+ * has one, with the losses counted. */
+static fsl_status check_finite(fsl_ctx *ctx, const fsl_spec *spec, const fsl_samples *samples) {
+  for (size_t t = 0; t < spec->n_times; t++)
+    if (samples->nonfinite[t] < spec->particles) return FSL_OK;
+  return fsl_fail(ctx, FSL_ENUMERIC, "every particle became infinite or NaN before the first measured time");
+}
+
 fsl_status fsl_stage_run(fsl_ctx *ctx, const fsl_stage *stage) {
   fsl_posterior *posterior;
   fsl_samples samples;
@@ -119,6 +127,7 @@ fsl_status fsl_stage_run(fsl_ctx *ctx, const fsl_stage *stage) {
   FSL_TRY(fsl_job_posterior(ctx, stage->spec, stage->job->point, &stage->shared->problem, &posterior));
   const fsl_run run = fsl_stage_sampling(stage, posterior);
   FSL_TRY(fsl_run_sampler(ctx, &run, &samples));
+  FSL_TRY(check_finite(ctx, stage->spec, &samples));
   FSL_TRY(add_series(ctx, stage, series));
   FSL_TRY(grade(ctx, stage, &samples, series));
   FSL_TRY(grade_scores(ctx, stage, posterior, series));

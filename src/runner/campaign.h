@@ -55,7 +55,7 @@ typedef struct fsl_campaign {
   fsl_calibration calibration;
   fsl_progress progress;
   fsl_progress_counts counts;
-  double began, last_sync;
+  double began, next_sync; /* next_sync: when the journal is made durable again */
   int ranks;
 } fsl_campaign;
 

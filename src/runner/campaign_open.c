@@ -188,7 +188,7 @@ fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const
                         .rank_bytes = fmin(rank_bytes, spec->rank_bytes),
                         .deadline = options->started + options->seconds - fsl_gather_reserve(grid->n_cells),
                         .progress = {.style = options->progress, .out = stderr}};
-  out->began = out->last_sync = fsl_now();
+  out->began = fsl_now();
   FSL_TRY(make_room(ctx, out));
   FSL_TRY(stripe(ctx, out));
   fsl_status status = open_journals(ctx, out);
