@@ -15,6 +15,7 @@ static const double kernel_seconds = 2e-9;      /* a pair in mmd2, and each dime
 static const double draw_seconds = 20e-9;       /* a component of a prior draw */
 static const double quadrature_points = 4000;   /* of score errors in one dimension */
 static const double job_seconds = 1e-3;
+static const size_t sampled_truth_bytes = 300 << 20; /* 2^24 likelihoods, and two sets of draws that are kept */
 
 typedef struct sizes {
   double atoms, components, d, particles, steps, times, directions;
@@ -56,9 +57,12 @@ static double scene_seconds(sizes s) {
   return s.times * (draws * s.components * (pair_seconds + pair_axis_seconds * s.d) + draws * s.d * draw_seconds);
 }
 
+static bool truth_is_sampled(const fsl_spec *spec, fsl_point point) {
+  return fsl_truth_choose(&spec->prior_of[point.prior], model_at(spec, point)) == FSL_TRUTH_SAMPLED;
+}
+
 static double truth_seconds(const fsl_spec *spec, const fsl_job *job, sizes s) {
-  const bool sampled =
-      fsl_truth_choose(&spec->prior_of[job->point.prior], model_at(spec, job->point)) == FSL_TRUTH_SAMPLED;
+  const bool sampled = truth_is_sampled(spec, job->point);
   return scene_seconds(s) + s.times * 41 * grade_seconds(s) + (sampled ? 2 * 4194304 * s.d * draw_seconds : 0);
 }
 
@@ -97,7 +101,8 @@ size_t fsl_job_bytes(const fsl_spec *spec, const fsl_job *job, size_t ranks) {
   const sizes s = sizes_of(spec, job->point);
   const size_t d = spec->prior_of[job->point.prior].d, m = model_at(spec, job->point)->m;
   const uint64_t shard = ((uint64_t)s.atoms + ranks - 1) / ranks;
-  return fsl_posterior_bytes(shard, d, m, spec->particles) + fsl_run_bytes(spec->particles, d, m, spec->n_times);
+  return fsl_posterior_bytes(shard, d, m, spec->particles) + fsl_run_bytes(spec->particles, d, m, spec->n_times) +
+         (truth_is_sampled(spec, job->point) ? sampled_truth_bytes : 0);
 }
 
 void fsl_job_estimate(const fsl_spec *spec, fsl_job *job) {
