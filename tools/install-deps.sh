@@ -1,11 +1,13 @@
 #!/bin/sh
 # Installs what fslens needs to build, run and test, where it is missing. Debian and Ubuntu: apt. Fedora and its kin: dnf.
-# Asks for sudo when not root. Does nothing, and needs no network, when everything is there.
+# Asks for sudo when not root. Does nothing, and needs no network, when everything is there. With the argument `test`, as
+# root, also SLURM for the test of arrays, which is skipped where there is none.
 set -eu
 
 apt_packages="gcc libc6-dev make pkg-config git libopenmpi-dev openmpi-bin libhdf5-dev libyaml-dev libcmocka-dev
 librandom123-dev libopenblas-serial-dev liblapacke-dev libgsl-dev libxxhash-dev
 netcdf-bin python3 python3-numpy python3-h5py python3-xarray python3-h5netcdf python3-netcdf4"
+apt_test_packages="slurmctld slurmd slurm-client munge"
 dnf_packages="gcc make pkgconf git openmpi-devel hdf5-devel libyaml-devel libcmocka-devel Random123-devel openblas-devel
 lapack-devel gsl-devel xxhash-devel netcdf python3 python3-numpy python3-h5py python3-xarray python3-netcdf4"
 
@@ -17,17 +19,26 @@ as_root() {
 }
 
 missing_apt() {
-  for package in $apt_packages; do
+  for package in "$@"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || echo "$package"
   done
 }
 
-if command -v apt-get >/dev/null; then
-  missing=$(missing_apt)
-  [ -n "$missing" ] || exit 0
+install_apt() {
+  missing=$(missing_apt "$@")
+  [ -n "$missing" ] || return 0
   echo "installing:" $missing
-  as_root apt-get update -qq
+  [ -n "$updated" ] || as_root apt-get update -qq || return 1
+  updated=yes
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+if command -v apt-get >/dev/null; then
+  updated=
+  install_apt $apt_packages
+  if [ "${1:-}" = test ] && [ "$(id -u)" -eq 0 ]; then
+    install_apt $apt_test_packages || echo "install-deps: no SLURM could be installed; its test is skipped" >&2
+  fi
 elif command -v dnf >/dev/null; then
   as_root dnf install -y -q $dnf_packages
 else
