@@ -46,7 +46,7 @@ KERNEL_OBJ := $(ISAS:%=$(BUILD)/src/posterior/kernel_%.o)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(KERNEL_OBJ)
 APP_OBJ := $(APP_SRC:%.c=$(BUILD)/%.o) $(MPI_SRC:%.c=$(BUILD)/%.o)
 
-.PHONY: all demo test test-only unit deps install clean help lint format check-deps soak bench
+.PHONY: all demo test test-only unit deps test-deps install clean help lint format check-deps soak bench
 all: check-deps $(BUILD)/fslens ## build $(BUILD)/fslens
 
 check-deps:
@@ -104,11 +104,14 @@ unit: $(UNIT) $(BUILD)/fslens-test ## build the unit tests
 deps:
 	@tools/install-deps.sh
 
+test-deps:
+	@tools/install-deps.sh test
+
 demo: deps ## set up, build, run the quickstart campaign under mpirun and show its result
 	@$(MAKE) --no-print-directory all
 	@tools/demo.sh $(BUILD)/fslens
 
-test: deps ## set up, build and run every test
+test: test-deps ## set up, build and run every test
 	@$(MAKE) --no-print-directory all unit
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh
 

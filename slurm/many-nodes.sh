@@ -3,9 +3,9 @@
 #
 #   sbatch --nodes=4 --ntasks-per-node=32 --time=4:00:00 slurm/many-nodes.sh SPEC [OPTIONS OF fslens run]
 #
-# mpirun takes the nodes and ranks of the allocation (an Open MPI that does not know SLURM wants FSLENS_MPIRUN, see submit.sh).
-# The job stops before its time limit, is requeued and goes on until all is done, and then OUT.h5 is there; after a crash it
-# starts again by itself. Where many small jobs find room sooner than a wide one, use an array: slurm/submit.sh.
+# mpirun takes the nodes and ranks of the allocation (one that does not know SLURM wants FSLENS_MPIRUN, see submit.sh). The
+# job stops before its time limit and is requeued until all is done; after a crash it starts again by itself. OUT.h5 is
+# written at each end. Where many small jobs find room sooner than a wide one, use an array: slurm/submit.sh.
 #
 # Variables (see submit.sh): FSLENS, FSLENS_MODULES, FSLENS_MPIRUN, FSLENS_RESTARTS; FSLENS_SLURM, the folder of this script,
 # where SLURM cannot tell it. SBATCH_SIGNAL, SBATCH_NO_REQUEUE and the like override these lines:

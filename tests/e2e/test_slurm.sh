@@ -93,7 +93,8 @@ capped=$array
 FSLENS_OUT=failing.h5 submit "an array with a job that fails is submitted" failing.yaml 1 2
 unset FSLENS_OUT
 failing=$array
-nodes=$(sbatch --parsable --ntasks=9 --output="$here/nodes.log" "$root/slurm/many-nodes.sh" "a grid.yaml" -o nodes.h5 --fresh)
+nodes=$(sbatch --parsable --ntasks=9 --output="$here/nodes.log" "$root/slurm/many-nodes.sh" "a grid.yaml" -o nodes.h5 \
+  --fresh)
 check "USR1 to the capped task" stop_when_working capped.1-of-1.journal "${capped}_1"
 check "USR1 to a job without array" stop_when_working nodes.journal "$nodes"
 check "the capped task ends" within 20 over "$capped"
