@@ -51,6 +51,8 @@ fsl_arena_mark fsl_arena_now(const fsl_arena *arena);
 void fsl_arena_release(fsl_arena *arena, fsl_arena_mark mark);
 size_t fsl_arena_bytes(const fsl_arena *arena); /* bytes in use */
 size_t fsl_arena_peak(const fsl_arena *arena);
+/* How many requests it refused. Work that would lead each refusal up through every call asks for this at its end. */
+size_t fsl_arena_refused(const fsl_arena *arena);
 
 /* ---- team: the ranks that share one job --------------------------------------------------------
 

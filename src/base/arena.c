@@ -20,6 +20,7 @@ _Static_assert(sizeof(chunk) <= ALIGNMENT, "a chunk's header fits in front of it
 struct fsl_arena {
   size_t cap, held, peak; /* bytes of room; held: handed out */
   size_t next_size;
+  size_t refused; /* requests */
   chunk *last;
   chunk *spare; /* an emptied chunk of at most 2 LARGEST_STEP bytes, or NULL */
 };
@@ -57,31 +58,35 @@ static bool take_spare(fsl_arena *arena, size_t at_least) {
   return true;
 }
 
-static bool add_chunk(fsl_arena *arena, size_t at_least) {
-  if (take_spare(arena, at_least)) return true;
-  if (arena->spare != NULL && arena->spare->size >= at_least) {
-    chunk *const spare = arena->spare;
-    *spare = (chunk){.before = arena->last, .size = spare->size};
-    arena->last = spare;
-    arena->spare = NULL;
-    return true;
-  }
-  const size_t size = at_least > arena->next_size ? at_least : arena->next_size;
+static bool map_chunk(fsl_arena *arena, size_t size) {
   if (size > SIZE_MAX - 2 * ALIGNMENT) return false;
   chunk *const c = aligned_alloc(ALIGNMENT, size + ALIGNMENT);
   if (c == NULL) return false;
   *c = (chunk){.before = arena->last, .size = size};
   arena->last = c;
+  return true;
+}
+
+/* Where memory is short, no more than is needed: a failed job still has its record to write. */
+static bool add_chunk(fsl_arena *arena, size_t at_least) {
+  const size_t wanted = at_least > arena->next_size ? at_least : arena->next_size;
+  if (take_spare(arena, at_least)) return true;
+  if (!map_chunk(arena, wanted) && (wanted == at_least || !map_chunk(arena, at_least))) return false;
   if (arena->next_size < LARGEST_STEP) arena->next_size *= 2;
   return true;
 }
 
+static void *refuse(fsl_arena *arena) {
+  arena->refused++;
+  return NULL;
+}
+
 void *fsl_arena_get(fsl_arena *arena, size_t n, size_t size) {
-  if (size != 0 && n > (SIZE_MAX - ALIGNMENT) / size) return NULL;
+  if (size != 0 && n > (SIZE_MAX - ALIGNMENT) / size) return refuse(arena);
   const size_t bytes = (n * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  if (arena->cap != 0 && (bytes > arena->cap || arena->held > arena->cap - bytes)) return NULL;
+  if (arena->cap != 0 && (bytes > arena->cap || arena->held > arena->cap - bytes)) return refuse(arena);
   chunk *c = arena->last;
-  if ((c == NULL || c->size - c->used < bytes) && !add_chunk(arena, bytes)) return NULL;
+  if ((c == NULL || c->size - c->used < bytes) && !add_chunk(arena, bytes)) return refuse(arena);
   c = arena->last;
   void *const room = (char *)c + ALIGNMENT + c->used;
   c->used += bytes;
@@ -110,4 +115,8 @@ size_t fsl_arena_bytes(const fsl_arena *arena) {
 
 size_t fsl_arena_peak(const fsl_arena *arena) {
   return arena->peak;
+}
+
+size_t fsl_arena_refused(const fsl_arena *arena) {
+  return arena->refused;
 }

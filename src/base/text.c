@@ -45,6 +45,10 @@ void fsl_text_add(fsl_text *text, const char *format, ...) {
   text->length += (size_t)length;
 }
 
+char *fsl_text_end(const fsl_text *text) {
+  return text->failed ? NULL : text->data;
+}
+
 char *fsl_text_copy(fsl_arena *arena, const char *text) {
   const size_t size = strlen(text) + 1;
   char *const copy = fsl_arena_get(arena, size, 1);

@@ -99,6 +99,7 @@ static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const cha
   const fsl_record **records;
   fsl_job_index *index;
   fsl_provenance provenance;
+  if (command == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the command line");
   FSL_GET(ctx, journals, n);
   FSL_TRY(read_all(ctx, n, arguments->positional + 1, journals));
   FSL_TRY(read_spec(ctx, n, journals, &spec));
@@ -116,7 +117,7 @@ int fsl_command_gather(int argc, char **argv) {
   fsl_ctx ctx = fsl_command_ctx();
   fsl_arguments arguments;
   int exit_status = 1;
-  if (ctx.arena != NULL && fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) {
+  if (fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) {
     const fsl_status status = gather(&ctx, &arguments, fsl_command_line(ctx.arena, argc, argv));
     exit_status = status == FSL_OK ? 0 : fsl_command_failed(&ctx, status);
   }

@@ -111,7 +111,7 @@ int fsl_command_kinds(int argc, char **argv) {
   listing l = {0};
   int exit_status = 1;
   fsl_arena *const arena = fsl_arena_create(0);
-  if (arena != NULL && fsl_arguments_read(arena, &usage, argc, argv, &arguments, &exit_status)) {
+  if (fsl_arguments_read(arena, &usage, argc, argv, &arguments, &exit_status)) {
     list_all(&fsl_standard_catalog, &l);
     exit_status = 0;
     if (arguments.n_positional == 0)

@@ -90,8 +90,12 @@ static bool right_number(const fsl_usage *usage, const fsl_arguments *arguments)
 bool fsl_arguments_read(fsl_arena *arena, const fsl_usage *usage, int argc, char **argv, fsl_arguments *out,
                         int *exit_status) {
   bool options_ended = false;
+  *exit_status = 1;
+  if (arena == NULL || !has_room(arena, usage, argc, out)) {
+    fprintf(stderr, "fslens %s: out of memory\n", usage->command);
+    return false;
+  }
   *exit_status = FSL_EXIT_USAGE;
-  if (!has_room(arena, usage, argc, out)) return false;
   for (int at = 1; at < argc; at++) {
     const char *const text = argv[at];
     if (!options_ended && strcmp(text, "--") == 0) {
@@ -118,7 +122,7 @@ const char *fsl_command_line(fsl_arena *arena, int argc, char **argv) {
   fsl_text_start(&text, arena);
   fsl_text_add(&text, "fslens");
   for (int i = 0; i < argc; i++) fsl_text_add(&text, " %s", argv[i]);
-  return text.data;
+  return fsl_text_end(&text);
 }
 
 static void write_log(void *self, fsl_log_level level, const char *text) {

@@ -30,13 +30,13 @@ typedef struct fsl_arguments {
 } fsl_arguments;
 
 /* Reads argv[1 ..] by the table: "--name value", "--name=value", "-o value"; "--" ends the options. true when the
- * command is to go on; otherwise *exit_status is what to end with: 0 after --help, 2 after a message on stderr. The
- * arrays live in `arena`. */
+ * command is to go on; otherwise *exit_status is what to end with: 0 after --help, 2 after a message on stderr, 1 after
+ * one that there is no memory. The arrays live in `arena`, which may be NULL: there was no memory for it. */
 bool fsl_arguments_read(fsl_arena *arena, const fsl_usage *usage, int argc, char **argv, fsl_arguments *out,
                         int *exit_status);
 /* The last value of option number i, or `otherwise`. */
 const char *fsl_arguments_value(const fsl_arguments *arguments, size_t i, const char *otherwise);
-/* The command as it was typed, for the provenance: "fslens run spec.yaml". */
+/* The command as it was typed, for the provenance: "fslens run spec.yaml". NULL when out of memory. */
 const char *fsl_command_line(fsl_arena *arena, int argc, char **argv);
 /* A context for a command that runs in one process; its log writes warnings to stderr. The arena is the caller's to
  * destroy; NULL arena when out of memory. */

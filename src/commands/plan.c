@@ -156,7 +156,7 @@ int fsl_command_plan(int argc, char **argv) {
   fsl_arguments arguments;
   const char *errors = "";
   int exit_status = 1;
-  if (ctx.arena != NULL && fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) {
+  if (fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) {
     const fsl_status status = plan(&ctx, &arguments, &errors);
     exit_status = 0;
     if (status != FSL_OK) {

@@ -167,5 +167,7 @@ bool fsl_run_options_read(fsl_arena *arena, int argc, char **argv, fsl_run_optio
       !read_array(&arguments, out) || !read_deadline(&arguments, out))
     return false;
   *exit_status = 1;
-  return out->output != NULL && out->command_line != NULL;
+  if (out->output != NULL && out->command_line != NULL) return true;
+  fprintf(stderr, "fslens run: out of memory\n");
+  return false;
 }

@@ -251,7 +251,7 @@ int fsl_command_score(int argc, char **argv) {
   fsl_ctx ctx = fsl_command_ctx();
   fsl_arguments arguments;
   int exit_status = 1;
-  if (ctx.arena != NULL && fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) {
+  if (fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) {
     const fsl_status status = score(&ctx, &arguments);
     exit_status = status == FSL_OK ? 0 : fsl_command_failed(&ctx, status);
   }

@@ -385,8 +385,7 @@ int fsl_command_show(int argc, char **argv) {
   fsl_ctx ctx = fsl_command_ctx();
   fsl_arguments arguments;
   int exit_status = 1;
-  if (ctx.arena != NULL && fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status))
-    exit_status = show(&ctx, &arguments);
+  if (fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) exit_status = show(&ctx, &arguments);
   fsl_arena_destroy(ctx.arena);
   return exit_status;
 }

@@ -16,7 +16,7 @@ const char *fsl_point_describe(fsl_arena *arena, const fsl_spec *spec, fsl_point
   if (p.n_train >= 0) fsl_text_add(&text, " / N %g", spec->n_train[p.n_train]);
   if (p.replicate >= 0) fsl_text_add(&text, " / replicate %d", p.replicate);
   fsl_text_add(&text, " / observation %d", p.observation);
-  return text.failed ? NULL : text.data;
+  return fsl_text_end(&text);
 }
 
 const char *fsl_job_describe(fsl_arena *arena, const fsl_spec *spec, const fsl_job *job) {

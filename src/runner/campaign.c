@@ -70,7 +70,7 @@ static const char *list_slurm(fsl_arena *arena) {
     const char *const value = getenv(names[i]);
     if (value != NULL) fsl_text_add(&text, "%s%s=%s", text.length == 0 ? "" : " ", names[i], value);
   }
-  return text.data;
+  return fsl_text_end(&text);
 }
 
 static fsl_status begin(fsl_ctx *ctx, fsl_campaign *c) {
@@ -110,8 +110,8 @@ fsl_status fsl_campaign_start(fsl_ctx *ctx, fsl_campaign *c, int64_t job, fsl_al
 
 static fsl_status keep_bytes(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
   fsl_record *record;
+  FSL_TRY(fsl_journal_write(ctx, c->journal, bytes, size)); /* first: it is finished, whatever comes */
   FSL_GET(ctx, record, 1);
-  FSL_TRY(fsl_journal_write(ctx, c->journal, bytes, size));
   FSL_TRY(fsl_record_decode(ctx, bytes, size, record));
   const int64_t job = fsl_job_index_find(c->index, record->job);
   if (job < 0) return fsl_fail(ctx, FSL_EINTERNAL, "a record came back of a job that the grid does not have");

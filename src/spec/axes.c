@@ -45,7 +45,7 @@ static const char *name_by_parameters(fsl_reader *r, const fsl_node *map, const 
     fsl_text_add(&text, "%s%s=%s", n++ == 0 ? "(" : ", ", param->name, value);
   }
   if (n > 0) fsl_text_add(&text, ")");
-  return text.failed ? NULL : text.data;
+  return fsl_text_end(&text);
 }
 
 /* Larger arrays print by their shape alone: where names made of them coincide, later ones get a number. */
@@ -187,7 +187,7 @@ static const char *name_of_std(fsl_reader *r, fsl_array std) {
     fsl_text_add(&text, "%s%s", i > 0 ? ", " : std.rank == 1 ? "[" : "", number);
   }
   if (std.rank == 1) fsl_text_add(&text, "]");
-  return text.failed ? NULL : text.data;
+  return fsl_text_end(&text);
 }
 
 static bool read_noise_level(fsl_reader *r, const fsl_node *node, fsl_noise_level *out) {

@@ -19,9 +19,10 @@ static void keep_on_one_line(char *text) {
     if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
 }
 
+/* text: NULL when out of memory. */
 static void keep(fsl_diagnostics *d, fsl_place place, char *text) {
-  keep_on_one_line(text);
-  d->line[d->n++] = (fsl_diagnostic){place, text};
+  if (text != NULL) keep_on_one_line(text);
+  d->line[d->n++] = (fsl_diagnostic){place, text == NULL ? "out of memory" : text};
 }
 
 static bool is_full(fsl_diagnostics *d) {
@@ -37,8 +38,7 @@ bool fsl_complain(fsl_diagnostics *d, fsl_place place, const char *format, ...) 
   va_start(arguments, format);
   vsnprintf(message, sizeof message, format, arguments);
   va_end(arguments);
-  char *const text = fsl_text_copy(d->arena, message);
-  keep(d, place, text != NULL ? text : (char[]){""});
+  keep(d, place, fsl_text_copy(d->arena, message));
   return false;
 }
 
@@ -57,7 +57,7 @@ bool fsl_complain_name(fsl_diagnostics *d, fsl_place place, const char *wanted, 
   if (near != NULL) fsl_text_add(&text, "; did you mean \"%s\"?", near);
   for (size_t i = 0; near == NULL && n <= MOST_LISTED && i < n; i++)
     fsl_text_add(&text, "%s%s", i > 0 ? ", " : n == 1 ? "; expected " : "; expected one of ", names[i]);
-  keep(d, place, text.data);
+  keep(d, place, fsl_text_end(&text));
   return false;
 }
 
@@ -91,5 +91,6 @@ const char *fsl_diagnostics_text(fsl_diagnostics *d) {
     fsl_text_add(&text, "%s:%d:%d: %s\n", at.file, at.line, at.column, d->line[i].text);
   }
   if (d->n > n) fsl_text_add(&text, "and %zu more errors\n", d->n - n);
-  return text.data;
+  const char *const whole = fsl_text_end(&text);
+  return whole == NULL ? "out of memory\n" : whole;
 }

@@ -66,6 +66,7 @@ static bool read_all(fsl_reader *r) {
 fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *text, size_t length,
                           size_t n_overrides, const char *const *overrides, fsl_spec *out, const char **errors) {
   fsl_diagnostics d;
+  const size_t refused = fsl_arena_refused(ctx->arena);
   fsl_diagnostics_start(&d, ctx->arena);
   *out = (fsl_spec){.file = fsl_text_copy(ctx->arena, file)};
   fsl_reader r = {.b = {.ctx = ctx, .d = &d, .file = file}, .catalog = catalog, .spec = out};
@@ -75,7 +76,8 @@ fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *
   if (good) good = apply_overrides(&r, root, n_overrides, overrides);
   if (root != NULL) good = read_all(&r) && good;
   *errors = fsl_diagnostics_text(&d);
-  if (good && out->file != NULL) return FSL_OK;
+  if (fsl_arena_refused(ctx->arena) > refused) return fsl_fail(ctx, FSL_ENOMEM, "%s: out of memory for the spec", file);
+  if (good) return FSL_OK;
   return fsl_fail(ctx, FSL_EINPUT, "%s: %zu error%s in the spec", file, d.n, d.n == 1 ? "" : "s");
 }
 

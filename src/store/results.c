@@ -21,13 +21,16 @@ static void measure(fsl_results *r) {
 }
 
 static fsl_status assemble(fsl_results *r, const fsl_provenance *provenance) {
+  const size_t refused = fsl_arena_refused(r->h.ctx->arena);
   FSL_TRY(fsl_write_root(r));
   FSL_TRY(fsl_write_reference(r));
   FSL_TRY(fsl_write_truth(r));
   FSL_TRY(fsl_write_convergence(r));
   FSL_TRY(fsl_write_budget(r));
   FSL_TRY(fsl_write_jobs(r));
-  return fsl_write_provenance(r, provenance);
+  FSL_TRY(fsl_write_provenance(r, provenance));
+  if (fsl_arena_refused(r->h.ctx->arena) == refused) return FSL_OK;
+  return fsl_fail(r->h.ctx, FSL_ENOMEM, "%s: out of memory for its texts", r->h.path);
 }
 
 fsl_status fsl_results_write(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,

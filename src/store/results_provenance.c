@@ -40,7 +40,7 @@ static const char *list_hosts(const fsl_results *r) {
     host[n++] = r->records[i]->host;
     fsl_text_add(&text, "%s%s", n == 1 ? "" : " ", r->records[i]->host);
   }
-  return text.data;
+  return fsl_text_end(&text);
 }
 
 typedef struct line {

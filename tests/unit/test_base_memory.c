@@ -76,6 +76,7 @@ static void the_cap_and_overflow_give_no_memory(void **state) {
   assert_null(fsl_arena_get(a, 200, 1));
   assert_null(fsl_arena_get(a, SIZE_MAX / 4, 8));
   assert_null(fsl_arena_get(a, SIZE_MAX, 1));
+  assert_int_equal(fsl_arena_refused(a), 4);
   fsl_arena_destroy(a);
   fsl_arena_destroy(NULL);
 }
