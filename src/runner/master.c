@@ -27,6 +27,7 @@ typedef struct master {
   fsl_schedule schedule;
   worker_state *worker; /* n_workers */
   int n_running, n_lost;
+  bool starved;   /* there was no memory to take an answer */
   double stopped; /* when a stop was asked for, or the journal failed; INFINITY: it was not */
 } master;
 
@@ -123,13 +124,28 @@ static fsl_status take_refusal(fsl_ctx *ctx, master *m, int worker, const uint8_
                   (const char *)bytes + 1);
 }
 
+static void drop_orders(master *m, worker_state *w) {
+  w->lost = true;
+  m->n_lost++;
+  m->n_running -= w->orders;
+  for (int i = 0; i < w->orders; i++) fsl_campaign_drop(m->campaign);
+}
+
+/* An answer that there is no memory for stays where it is, before all others: the second time nothing more can come. */
+static fsl_status starve(fsl_ctx *ctx, master *m, int size) {
+  for (int i = 0; m->starved && i < m->schedule.n_workers; i++)
+    if (m->worker[i].orders > 0 && !m->worker[i].lost) drop_orders(m, &m->worker[i]);
+  m->starved = true;
+  return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a result of %d bytes", size);
+}
+
 /* Receives the answer of a group's first worker: a record, or why there is none. */
 static fsl_status take_answer(fsl_ctx *ctx, master *m, const MPI_Status *envelope) {
   int size;
   MPI_Get_count(envelope, MPI_BYTE, &size);
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  uint8_t *bytes;
-  FSL_GET(ctx, bytes, (size_t)size + 2);
+  uint8_t *const bytes = fsl_arena_get(ctx->arena, (size_t)size + 2, 1);
+  if (bytes == NULL) return starve(ctx, m, size);
   MPI_Recv(bytes, size, MPI_BYTE, envelope->MPI_SOURCE, envelope->MPI_TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
   worker_state *const worker = &m->worker[envelope->MPI_SOURCE - 1];
   const bool late = worker->lost;
@@ -154,10 +170,7 @@ static fsl_status poll(fsl_ctx *ctx, master *m, bool *idle) {
 /* A job that ignores its time limit is recorded, and its workers are given up: they cannot be interrupted, and the
  * others go on without them. */
 static fsl_status lose(fsl_ctx *ctx, master *m, worker_state *w, bool timed_out) {
-  w->lost = true;
-  m->n_lost++;
-  m->n_running -= w->orders;
-  for (int i = 0; i < w->orders; i++) fsl_campaign_drop(m->campaign);
+  drop_orders(m, w);
   return timed_out ? fsl_campaign_overdue(ctx, m->campaign, w->job) : FSL_OK;
 }
 
@@ -191,6 +204,8 @@ static void first_of(fsl_status *trouble, fsl_status status) {
 /* The first trouble stops new jobs; the answers under way are still taken, so that nothing finished is lost. */
 static fsl_status serve(fsl_ctx *ctx, master *m) {
   fsl_status trouble = FSL_OK;
+  FSL_GET(ctx, m->schedule.busy, m->schedule.n_workers);
+  FSL_GET(ctx, m->worker, m->schedule.n_workers);
   fsl_nap nap = {0};
   for (bool idle;; nap = idle ? nap : (fsl_nap){0}) {
     first_of(&trouble, look_for_stop(ctx, m, trouble));
@@ -215,8 +230,6 @@ fsl_status fsl_master_loop(fsl_ctx *ctx, fsl_campaign *campaign, int n_workers, 
   master m = {.campaign = campaign, .stopped = INFINITY};
   m.schedule = (fsl_schedule){
       .n_workers = n_workers, .forced = campaign->options->group, .pending_seconds = pending_seconds(campaign)};
-  FSL_GET(ctx, m.schedule.busy, n_workers);
-  FSL_GET(ctx, m.worker, n_workers);
   const fsl_status status = serve(ctx, &m);
   *lost = m.n_lost > 0;
   if (*lost && campaign->reason == FSL_END_FINISHED) campaign->reason = FSL_END_GAVE_UP;

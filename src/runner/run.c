@@ -53,23 +53,33 @@ static fsl_status read_file(fsl_ctx *ctx, const char *path, char **text, uint64_
   if (file == NULL) return fsl_fail(ctx, FSL_EINPUT, "%s: cannot open the spec", path);
   *text = fsl_arena_get(ctx->arena, MOST + 1, 1);
   *length = *text == NULL ? 0 : fread(*text, 1, MOST + 1, file);
-  const bool failed = *text == NULL || ferror(file) != 0;
+  const bool failed = ferror(file) != 0;
   fclose(file);
+  if (*text == NULL) return fsl_fail(ctx, FSL_ENOMEM, "%s: out of memory for the spec", path);
   if (failed) return fsl_fail(ctx, FSL_EINPUT, "%s: cannot read the spec", path);
   if (*length > MOST) return fsl_fail(ctx, FSL_EINPUT, "%s: a spec has at most 4 MiB", path);
   return FSL_OK;
+}
+
+/* The worst status of all ranks, on every rank: what one rank cannot do, none goes on from. Collective. */
+static fsl_status agree(fsl_ctx *ctx, const process *p, fsl_status status) {
+  int mine = (int)status, worst = (int)status;
+  if (p->has_mpi) MPI_Allreduce(&mine, &worst, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  if (status == FSL_OK && worst != FSL_OK && p->rank == 0)
+    fsl_note(ctx, "another rank could not begin: %s", fsl_status_name((fsl_status)worst));
+  return (fsl_status)worst;
 }
 
 /* Rank 0 reads the file, so that an edit during the start cannot give two ranks two specs. */
 static fsl_status share_text(fsl_ctx *ctx, const process *p, const char *path, char **text, uint64_t *length) {
   fsl_status status = FSL_OK;
   if (p->rank == 0) status = read_file(ctx, path, text, length);
-  if (!p->has_mpi) return status;
-  int failed = status != FSL_OK;
-  MPI_Bcast(&failed, 1, MPI_INT, 0, MPI_COMM_WORLD);
-  if (failed) return p->rank == 0 ? status : FSL_EINPUT;
+  FSL_TRY(agree(ctx, p, status));
+  if (!p->has_mpi) return FSL_OK;
   MPI_Bcast(length, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
-  if (p->rank != 0) FSL_GET(ctx, *text, *length + 1);
+  if (p->rank != 0) *text = fsl_arena_get(ctx->arena, *length + 1, 1);
+  if (*text == NULL) status = fsl_fail(ctx, FSL_ENOMEM, "%s: out of memory for the spec", path);
+  FSL_TRY(agree(ctx, p, status));
   MPI_Bcast(*text, (int)*length, MPI_BYTE, 0, MPI_COMM_WORLD);
   return FSL_OK;
 }
@@ -87,13 +97,6 @@ static fsl_status load(fsl_ctx *ctx, const process *p, const fsl_run_options *op
   }
   if (p->rank == 0) fsl_spec_warn(ctx, spec);
   return fsl_grid_create(ctx, spec, grid);
-}
-
-/* true on every rank if it is on all: what one rank cannot load, none computes. */
-static bool all_agree(const process *p, bool good) {
-  int mine = good, all = good;
-  if (p->has_mpi) MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_LAND, MPI_COMM_WORLD);
-  return all != 0;
 }
 
 /* ---- the ways to take part ----------------------------------------------------------------------------------- */
@@ -117,15 +120,20 @@ static double share_of_memory(const process *p) {
   return least;
 }
 
-/* The workers are sent home whatever happens here: a master that cannot open its journal gives them nothing to do. */
+static fsl_status work(fsl_ctx *ctx, const process *p, fsl_campaign *campaign, outcome *out) {
+  if (p->size == 1) return fsl_work_alone(ctx, campaign);
+  return fsl_master_loop(ctx, campaign, p->size - 1, &out->lost_workers);
+}
+
+/* A campaign that a worker cannot begin is closed again. */
 static fsl_status lead(fsl_ctx *ctx, const process *p, const fsl_run_options *options, const fsl_spec *spec,
                        const fsl_grid *grid, double rank_bytes, outcome *out) {
   fsl_campaign campaign;
   const size_t most_ranks = p->size == 1 ? 1 : (size_t)1 << fsl_schedule_level(p->size - 1, SIZE_MAX / 2);
   const fsl_status opened = fsl_campaign_open(ctx, options, spec, grid, p->size, most_ranks, rank_bytes, &campaign);
-  if (!all_agree(p, opened == FSL_OK)) return opened;
-  const fsl_status ran =
-      p->size == 1 ? fsl_work_alone(ctx, &campaign) : fsl_master_loop(ctx, &campaign, p->size - 1, &out->lost_workers);
+  fsl_status ran = agree(ctx, p, opened);
+  if (opened != FSL_OK) return opened;
+  if (ran == FSL_OK) ran = work(ctx, p, &campaign, out);
   char first[sizeof ctx->error];
   memcpy(first, ctx->error, sizeof first);
   if (ran != FSL_OK) campaign.reason = FSL_END_FAILED;
@@ -134,13 +142,14 @@ static fsl_status lead(fsl_ctx *ctx, const process *p, const fsl_run_options *op
   return ran != FSL_OK ? ran : closed;
 }
 
+/* A master that cannot open its journal has nothing to do for anybody. */
 static fsl_status follow(fsl_ctx *ctx, const process *p, const fsl_spec *spec, const fsl_grid *grid,
                          fsl_rank_groups *groups) {
   fsl_bench bench;
-  if (!all_agree(p, true)) return FSL_OK;
-  FSL_TRY(fsl_bench_create(ctx, spec, grid, &bench));
-  const fsl_status status = fsl_worker_loop(ctx, &bench, groups);
-  fsl_bench_destroy(&bench);
+  const fsl_status made = fsl_bench_create(ctx, spec, grid, &bench);
+  const fsl_status all = agree(ctx, p, made);
+  const fsl_status status = all == FSL_OK ? fsl_worker_loop(ctx, &bench, groups) : made;
+  if (made == FSL_OK) fsl_bench_destroy(&bench);
   return status;
 }
 
@@ -175,12 +184,11 @@ static int exit_status_of(fsl_status status, int finished) {
 }
 
 static fsl_status run(fsl_ctx *ctx, const process *p, const fsl_run_options *options, outcome *out) {
-  fsl_spec *spec;
-  fsl_grid *grid;
-  FSL_GET(ctx, spec, 1);
-  FSL_GET(ctx, grid, 1);
+  fsl_spec *const spec = ctx->arena == NULL ? NULL : fsl_arena_get(ctx->arena, 1, sizeof *spec);
+  fsl_grid *const grid = spec == NULL ? NULL : fsl_arena_get(ctx->arena, 1, sizeof *grid);
+  FSL_TRY(agree(ctx, p, grid == NULL ? fsl_fail(ctx, FSL_ENOMEM, "out of memory for the spec") : FSL_OK));
   const fsl_status loaded = load(ctx, p, options, spec, grid);
-  if (!all_agree(p, loaded == FSL_OK)) return loaded == FSL_OK ? FSL_EINPUT : loaded;
+  FSL_TRY(agree(ctx, p, loaded));
   return take_part(ctx, p, options, spec, grid, out);
 }
 
@@ -191,7 +199,7 @@ int fsl_run_campaign(const fsl_run_options *options) {
   const fsl_log log = {.level = options->log_level, .write = write_log};
   fsl_ctx ctx = {.arena = fsl_arena_create(0), .team = &fsl_team_solo, .log = &log, .stop = fsl_signals_stop()};
   outcome out = {0};
-  const fsl_status status = ctx.arena == NULL ? FSL_ENOMEM : run(&ctx, &p, options, &out);
+  const fsl_status status = run(&ctx, &p, options, &out);
   if (status != FSL_OK && ctx.error[0] != '\0') fprintf(stderr, "fslens: %s\n", ctx.error);
   fsl_arena_destroy(ctx.arena);
   const int exit_status = p.rank == 0 ? exit_status_of(status, out.exit_status) : 0;
