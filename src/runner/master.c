@@ -8,15 +8,15 @@
 
 #include <math.h>
 
-/* A lone worker is handed jobs ahead while all it has in hand is this short, in seconds: it never waits for an answer
- * to cross. */
+/* A lone worker is handed jobs ahead while all it has in hand is this short, in seconds, even if its jobs take long for
+ * what they are: it never waits for an answer to cross. */
 static const double ahead_seconds = 0.02;
 enum { MOST_AHEAD = 16 };
 
 typedef struct worker_state {
   fsl_block block; /* whose first worker this is */
   int orders;      /* that it has not answered yet */
-  double cost;     /* of the last one */
+  double most;     /* seconds that the last one may take */
   int64_t job;     /* the last one */
   double began;    /* when it was given the last one */
   bool lost;       /* it did not answer in time; nothing is expected of it any more */
@@ -69,13 +69,14 @@ static fsl_status start(fsl_ctx *ctx, master *m, int64_t job, fsl_block block) {
 
 /* The lone worker with the fewest short jobs in hand, for one more; block.level -1: there is none. Under limits of time
  * none is handed ahead: its clock would run while it waits. */
-static fsl_block find_ready(const master *m, double cost) {
+static fsl_block find_ready(const master *m, const fsl_job *job) {
   const worker_state *found = NULL;
+  const double most = fsl_calibration_upper(&m->campaign->calibration, job, 1);
   const bool limited = isfinite(m->campaign->spec->job_seconds);
   for (int i = 0; i < m->schedule.n_workers && !limited; i++) {
     const worker_state *const w = &m->worker[i];
     const bool ready = w->orders > 0 && w->orders < MOST_AHEAD && w->block.level == 0 && !w->lost &&
-                       (w->cost > cost ? w->cost : cost) * (w->orders + 1) < ahead_seconds;
+                       fmax(w->most, most) * (w->orders + 1) < ahead_seconds;
     if (ready && (found == NULL || w->orders < found->orders)) found = w;
   }
   return found == NULL ? (fsl_block){0, -1} : found->block;
@@ -84,7 +85,7 @@ static fsl_block find_ready(const master *m, double cost) {
 static fsl_block find_block(const master *m, const fsl_job *job, size_t least) {
   const fsl_block block = fsl_schedule_next(&m->schedule, job->cost, least, job->max_ranks);
   if (block.level >= 0 || m->schedule.forced > 0 || least > 1) return block;
-  return find_ready(m, job->cost);
+  return find_ready(m, job);
 }
 
 /* Starts jobs while there are any and a block is free. */
