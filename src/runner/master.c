@@ -59,8 +59,11 @@ static fsl_status start(fsl_ctx *ctx, master *m, int64_t job, fsl_block block) {
   note_clipped(ctx, m, next);
   fsl_schedule_set(&m->schedule, block, true);
   m->schedule.pending_seconds -= next->cost;
-  *worker =
-      (worker_state){.block = block, .orders = worker->orders + 1, .cost = next->cost, .job = job, .began = fsl_now()};
+  *worker = (worker_state){.block = block,
+                           .orders = worker->orders + 1,
+                           .most = fsl_calibration_upper(&m->campaign->calibration, next, 1 << block.level),
+                           .job = job,
+                           .began = fsl_now()};
   m->n_running++;
   const fsl_order order = {job, block.level, allowance.attempt, nanoseconds(allowance.job), nanoseconds(allowance.run)};
   order_block(block, &order);
