@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { RECORD_VERSION = 1, MAX_TEXT = 1 << 20, MAX_FIELDS = 4096, MAX_FIELD_RANK = 4 };
+enum { MAX_TEXT = 1 << 20, MAX_FIELDS = 4096, MAX_FIELD_RANK = 4, LEAST_FIELD_BYTES = 8 };
 
 /* ---- writing: the first pass counts, the second writes -------------------------------------------- */
 
@@ -74,7 +74,7 @@ static void put_record(writer *w, const fsl_record *record) {
   writer data = {NULL, 0}, rest = {NULL, 0};
   put_data_part(&data, record);
   put_volatile_part(&rest, record);
-  put_u64(w, RECORD_VERSION, 4);
+  put_u64(w, FSL_RECORD_VERSION, 4);
   put_u64(w, data.size, 8);
   put_data_part(w, record);
   put_u64(w, rest.size, 8);
@@ -143,16 +143,24 @@ static fsl_status take_text(reader *r, const char **out) {
   return FSL_OK;
 }
 
+/* The values of a field; more than `most` where there are more. */
+static size_t count_values(const fsl_field *field, size_t most) {
+  size_t n = 1;
+  for (size_t i = 0; i < field->rank; i++)
+    if (field->shape[i] == 0) return 0; /* whatever the others are */
+  for (size_t i = 0; i < field->rank; i++) {
+    if (n > most / field->shape[i]) return most + 1;
+    n *= field->shape[i];
+  }
+  return n;
+}
+
 static fsl_status take_field(reader *r, fsl_field *field) {
   FSL_TRY(take_text(r, &field->name));
   FSL_TRY(take_size(r, 4, MAX_FIELD_RANK, &field->rank));
-  size_t n = 1;
-  for (size_t i = 0; i < field->rank; i++) {
-    FSL_TRY(take_size(r, 8, r->left, &field->shape[i]));
-    if (field->shape[i] != 0 && n > r->left / field->shape[i]) return bad_record(r, "a field is too large");
-    n *= field->shape[i];
-  }
-  if (n > r->left / 8) return bad_record(r, "a field ends too early");
+  for (size_t i = 0; i < field->rank; i++) FSL_TRY(take_size(r, 8, UINT32_MAX, &field->shape[i]));
+  const size_t most = r->left / 8, n = count_values(field, most);
+  if (n > most) return bad_record(r, "a field ends too early");
   double *data;
   FSL_GET(r->ctx, data, n + 1);
   for (size_t i = 0; i < n; i++) FSL_TRY(take_real(r, &data[i]));
@@ -167,6 +175,7 @@ static fsl_status take_data_part(reader *r, fsl_record *out) {
   FSL_TRY(take_size(r, 4, FSL_RECORD_TIMED_OUT, &status));
   out->status = (fsl_record_status)status;
   FSL_TRY(take_size(r, 4, MAX_FIELDS, &out->n_fields));
+  if (out->n_fields > r->left / LEAST_FIELD_BYTES) return bad_record(r, "it has more fields than bytes for them");
   fsl_field *fields;
   FSL_GET(r->ctx, fields, out->n_fields + 1);
   for (size_t i = 0; i < out->n_fields; i++) FSL_TRY(take_field(r, &fields[i]));
@@ -202,7 +211,7 @@ fsl_status fsl_record_decode(fsl_ctx *ctx, const uint8_t *bytes, size_t size, fs
   uint64_t version;
   *out = (fsl_record){0};
   FSL_TRY(take_u64(&r, 4, &version));
-  if (version != RECORD_VERSION) return bad_record(&r, "its version is unknown");
+  if (version != FSL_RECORD_VERSION) return bad_record(&r, "its version is unknown");
   FSL_TRY(take_part(&r, &part));
   out->data = fsl_hash_of(part.at, part.left);
   FSL_TRY(take_data_part(&part, out));

@@ -4,6 +4,8 @@
 
 #include "fslens/base.h"
 
+enum { FSL_RECORD_VERSION = 1 };
+
 typedef struct fsl_field {
   const char *name; /* as in the results file, or a name of the job's own */
   size_t rank;

@@ -65,6 +65,21 @@ static void bytes_have_the_documented_order(void **state) {
   fsl_arena_destroy(ctx.arena);
 }
 
+/* A problem without modes has a table of them all the same, of any number of times. */
+static void a_field_without_values_keeps_its_shape(void **state) {
+  (void)state;
+  fsl_ctx ctx = new_ctx();
+  const fsl_field empty = {.name = "mode_weight", .rank = 3, .shape = {0, 1000, 7}, .data = numbers};
+  const fsl_record record = {.n_fields = 1, .fields = &empty};
+  uint8_t *bytes;
+  size_t size;
+  fsl_record back;
+  assert_int_equal(fsl_record_encode(&ctx, &record, &bytes, &size), FSL_OK);
+  assert_int_equal(fsl_record_decode(&ctx, bytes, size, &back), FSL_OK);
+  assert_true(back.fields[0].shape[0] == 0 && back.fields[0].shape[1] == 1000 && back.fields[0].shape[2] == 7);
+  fsl_arena_destroy(ctx.arena);
+}
+
 static void a_record_cut_anywhere_is_refused(void **state) {
   (void)state;
   fsl_ctx ctx = new_ctx();
@@ -98,6 +113,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_record_survives_its_bytes),
       cmocka_unit_test(bytes_have_the_documented_order),
+      cmocka_unit_test(a_field_without_values_keeps_its_shape),
       cmocka_unit_test(a_record_cut_anywhere_is_refused),
       cmocka_unit_test(damaged_bytes_never_crash),
   };
