@@ -85,7 +85,7 @@ FORCE:
 
 # ---- tests -----------------------------------------------------------------------------------------------------
 # The runner's decisions are pure functions: tested without MPI.
-PURE_OBJ := $(BUILD)/src/runner/schedule.o $(BUILD)/src/runner/progress.o
+PURE_OBJ := $(patsubst %,$(BUILD)/src/runner/%.o,schedule progress suspects calibration overdue)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
@@ -93,6 +93,22 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
 	$(CC) $(FLAGS) -MMD -MP -MT $@ -MF $@.d $< -o $@ $(WRAP:%=-Wl,--wrap=%) $(PURE_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS) -lcmocka -lpthread
 # Fails these calls where it chooses.
 $(BUILD)/tests/test_job_team: WRAP := fsl_arena_get fsl_check_stop
+
+# A journal is bytes that nobody vouches for: what reads it is built once more with the sanitizers for the test that
+# damages journals. Where the compiler has none, the test goes without.
+CHECKED_SRC := $(patsubst %,src/%.c,base/arena base/ctx base/hash base/status base/team base/text job/record \
+  store/crc32c store/journal store/journal_blocks store/journal_read store/lock)
+CHECKED_OBJ := $(CHECKED_SRC:%.c=$(BUILD)/checked/%.o)
+$(BUILD)/checked/flags:
+	@mkdir -p $(@D)
+	@echo '-O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' >$@
+	@echo 'int main(void) { return 0; }' | $(CC) @$@ -x c -o /dev/null - 2>/dev/null || { echo "$(CC) has no sanitizers: test_store_damage goes without" >&2; : >$@; }
+$(BUILD)/checked/%.o: %.c $(BUILD)/checked/flags
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) @$(BUILD)/checked/flags -MMD -MP -c $< -o $@
+$(BUILD)/tests/test_store_damage: tests/unit/test_store_damage.c $(CHECKED_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) @$(BUILD)/checked/flags -MMD -MP -MT $@ -MF $@.d $< -o $@ $(CHECKED_OBJ) $(PKG_LIBS) -lcmocka
 
 # fslens with kinds that crash, hang and starve. Its catalog comes before the library's, which is then not linked.
 KINDS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kinds/*.c))
@@ -149,4 +165,4 @@ help: ## this list
 	@echo "Variables: BUILD, CC, CFLAGS, SAN=1 (address and undefined-behaviour sanitizers), WERROR=1, PREFIX, PYTHON"
 
 %.d: ;
--include $(LIB_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(KINDS_OBJ:.o=.d) $(UNIT:=.d)
+-include $(LIB_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(KINDS_OBJ:.o=.d) $(CHECKED_OBJ:.o=.d) $(UNIT:=.d)

@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Long checks: a minute of damaged specs through the loader, the whole table of known failures, a hundred rounds of kills.
-# SECONDS_EACH sets the length of the first. With SAN=1 the build that is tested has the sanitizers.
+# Long checks: a minute of damaged specs through the loader, a hundred thousand damaged journals, the whole table of known
+# failures, a hundred rounds of kills. SECONDS_EACH sets the length of the first. With SAN=1 the build that is tested has the sanitizers.
 . "$(dirname "$0")/e2e/common.sh"
 for build in "$FSLENS" "${FSLENS%/fslens}-san/fslens"; do [ -x "$build" ] && fuzzed=$build; done
 echo "damaged specs through $fuzzed"
 ASAN_OPTIONS=detect_leaks=0 "$PYTHON" tests/e2e/fuzz_specs.py "$fuzzed" "$here" "${SECONDS_EACH:-60}"
 fuzz=$?
 report "no spec crashes the loader" $fuzz
+"${FSLENS%/fslens}/tests/test_store_damage" 100000
+damage=$?
+report "what stands in a damaged journal is read, and nothing else" $damage
 "$PYTHON" tests/e2e/failures_table.py "$FSLENS" "$here" full
 table=$?
 report "methods fail as an independent implementation saw them fail" $table
 KILL_ROUNDS=100 GATHER_ROUNDS=50 bash tests/e2e/test_kills.sh
 kills=$?
-exit $((fuzz | table | kills))
+exit $((fuzz | damage | table | kills))

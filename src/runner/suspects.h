@@ -1,7 +1,8 @@
 /* runner/suspects.h: which jobs may have killed a run: a pure function of a journal's events. A job that was started in
  * a run that died, and had no result by then, was in flight at the death and is a suspect. Suspects run alone. A
  * suspect that was alone in flight at a death is condemned: nothing else can have killed that run. A result clears a
- * job. Runs that ended by themselves, or died after a stop was asked for, accuse nobody. */
+ * job. Runs that ended by themselves, or died after a stop was asked for, accuse nobody. Where a part of the run's own
+ * events is lost to damage, a result or an end may have been in it: nobody is condemned. */
 #ifndef FSL_RUNNER_SUSPECTS_H
 #define FSL_RUNNER_SUSPECTS_H
 

@@ -25,10 +25,11 @@
  * A job that was started in a run that died, and has no result behind its start, was in flight at the death.
  *
  * Damage: where no whole block stands, reading goes on at the next magic that starts one, so that damage costs the
- * blocks it lies in alone. What follows the last whole block is the torn tail of a write that was cut off: opening for
- * appending removes it. Damage before whole blocks stays where it is. A block of a newer version, or of a type this
- * version does not know, is refused: going on would lose or misread what a newer fslens wrote. A file without any whole
- * block is a new one if it is empty or starts like a block, else no journal. */
+ * blocks it lies in alone. A file whose blocks would take far more checking than its size is no journal: that is made
+ * up, not damaged. What follows the last whole block is the torn tail of a write that was cut off: opening for
+ * appending removes it. Damage before whole blocks stays where it is. A block or record of a newer version, or of a
+ * type this version does not know, is refused: going on would lose or misread what a newer fslens wrote. A file without
+ * any whole block is a new one if it is empty or starts like a block, else no journal. */
 #ifndef FSL_JOURNAL_H
 #define FSL_JOURNAL_H
 
@@ -74,12 +75,13 @@ typedef enum fsl_journal_event_type {
   FSL_EVENT_RUN,
   FSL_EVENT_START,
   FSL_EVENT_RESULT,
-  FSL_EVENT_END
+  FSL_EVENT_END,
+  FSL_EVENT_DAMAGE, /* something that was written here is lost, torn off or does not parse: of any type */
 } fsl_journal_event_type;
 
 typedef struct fsl_journal_event { /* in the order written */
   fsl_journal_event_type type;
-  size_t index; /* of runs, starts or records; of the run for an end */
+  size_t index; /* of runs, starts or records; of the run for an end (the last run before it); 0 for damage */
 } fsl_journal_event;
 
 typedef struct fsl_journal_contents {

@@ -47,7 +47,7 @@ bool fsl_journal_starts_well(const uint8_t *bytes, size_t size) {
 /* ---- finding blocks ---------------------------------------------------------------------------------------------- */
 
 fsl_journal_scan fsl_journal_scan_start(const uint8_t *bytes, size_t size) {
-  return (fsl_journal_scan){.bytes = bytes, .size = size, .patience = 64 * (uint64_t)size + (1 << 26)};
+  return (fsl_journal_scan){.bytes = bytes, .size = size, .patience = 8 * (uint64_t)size + (1 << 26)};
 }
 
 /* true where a whole, intact block starts at `bytes`. */

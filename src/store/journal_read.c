@@ -92,6 +92,10 @@ static fsl_status take_spec(reading *r, payload *p) {
 }
 
 static fsl_status take_result(reading *r, payload *p) {
+  const uint64_t version = p->left < 4 ? 0 : fsl_get_number(p->at, 4);
+  if (version > FSL_RECORD_VERSION)
+    return fsl_fail(r->ctx, FSL_EINPUT, "%s: a record of version %" PRIu64 "; this fslens knows version %d", r->path,
+                    version, FSL_RECORD_VERSION);
   const fsl_arena_mark mark = fsl_arena_now(r->ctx->arena);
   const fsl_status status = fsl_record_decode(r->ctx, p->at, p->left, &r->records[r->out->n_records]);
   if (status == FSL_EINPUT) {
@@ -131,7 +135,7 @@ static void take_start(reading *r, payload *p) {
   note_event(r, FSL_EVENT_START, r->out->n_starts++);
 }
 
-/* An end whose run was lost to damage says nothing. */
+/* Of the last run before it: an end whose own run was lost passes for that one's (FSL_EVENT_DAMAGE stands between). */
 static void take_end(reading *r, payload *p) {
   const uint64_t time = take_number(p, 8), reason = take_number(p, 4);
   if (reason > FSL_END_FAILED) p->good = false;
@@ -152,6 +156,7 @@ static fsl_status take_block(reading *r, const fsl_journal_block *b) {
   if (b->type == FSL_BLOCK_START) take_start(r, &p);
   if (b->type == FSL_BLOCK_END) take_end(r, &p);
   if (is_whole(&p)) return FSL_OK;
+  note_event(r, FSL_EVENT_DAMAGE, 0);
   r->out->n_damaged++;
   r->out->damaged_bytes += FSL_FRAME_BYTES + b->size;
   return FSL_OK;
@@ -181,7 +186,7 @@ static fsl_status count_blocks(reading *r, const uint8_t *bytes, size_t size) {
   FSL_GET(r->ctx, r->records, n[FSL_BLOCK_RESULT] + 1);
   FSL_GET(r->ctx, r->runs, n[FSL_BLOCK_RUN] + 1);
   FSL_GET(r->ctx, r->starts, n[FSL_BLOCK_START] + 1);
-  FSL_GET(r->ctx, r->events, total + 1);
+  FSL_GET(r->ctx, r->events, total + scan.n_damaged + 1);
   r->out->n_damaged = scan.n_damaged;
   r->out->damaged_bytes = scan.damaged_bytes;
   r->out->torn_bytes = size - scan.at;
@@ -191,7 +196,12 @@ static fsl_status count_blocks(reading *r, const uint8_t *bytes, size_t size) {
 static fsl_status parse(reading *r, const uint8_t *bytes, size_t size) {
   FSL_TRY(count_blocks(r, bytes, size));
   fsl_journal_scan scan = fsl_journal_scan_start(bytes, size);
-  for (fsl_journal_block b; fsl_journal_scan_next(&scan, &b);) FSL_TRY(take_block(r, &b));
+  size_t passed = 0;
+  for (fsl_journal_block b; fsl_journal_scan_next(&scan, &b); passed = scan.n_damaged) {
+    if (scan.n_damaged > passed) note_event(r, FSL_EVENT_DAMAGE, 0);
+    FSL_TRY(take_block(r, &b));
+  }
+  if (r->out->torn_bytes > 0) note_event(r, FSL_EVENT_DAMAGE, 0);
   r->out->records = r->records;
   r->out->runs = r->runs;
   r->out->starts = r->starts;
@@ -238,7 +248,7 @@ fsl_status fsl_journal_parse(fsl_ctx *ctx, const char *path, int file, fsl_journ
 }
 
 fsl_status fsl_journal_read(fsl_ctx *ctx, const char *path, fsl_journal_contents *out) {
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused, not waited for */
   if (file < 0) return fsl_journal_refused(ctx, path, "open it");
   const fsl_status status = fsl_journal_parse(ctx, path, file, out);
   close(file);
