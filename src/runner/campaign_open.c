@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "grid/stripe.h"
 #include "store/collect.h"
+#include "store/lock.h"
 
 #include <errno.h>
 #include <math.h>
@@ -27,6 +28,16 @@ static fsl_status move_aside(fsl_ctx *ctx, const char *path) {
     fsl_say(ctx, FSL_LOG_WARN, "%s moved to %s", path, aside);
   }
   return FSL_OK;
+}
+
+/* Under the journal's lock: no run that is under way is robbed of its file. */
+static fsl_status start_afresh(fsl_ctx *ctx, const fsl_campaign *c, const char *path) {
+  fsl_lock lock;
+  FSL_TRY(fsl_lock_take(ctx, path, patience, &lock));
+  fsl_status status = c->options->array.shards == 0 ? move_aside(ctx, c->options->output) : FSL_OK;
+  if (status == FSL_OK) status = move_aside(ctx, path);
+  fsl_lock_release(&lock);
+  return status;
 }
 
 /* The spec's path from the root, so that a gather from another folder finds the data beside it. */
@@ -61,10 +72,7 @@ static fsl_status read_siblings(fsl_ctx *ctx, fsl_campaign *c, const char *own, 
 static fsl_status open_journals(fsl_ctx *ctx, fsl_campaign *c) {
   const char *const path = fsl_journal_path(ctx->arena, c->options->output, c->options->array);
   if (path == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
-  if (c->options->fresh) {
-    if (c->options->array.shards == 0) FSL_TRY(move_aside(ctx, c->options->output));
-    FSL_TRY(move_aside(ctx, path));
-  }
+  if (c->options->fresh) FSL_TRY(start_afresh(ctx, c, path));
   const fsl_journal_campaign campaign = {.name = c->spec->name,
                                          .seed = c->spec->seed,
                                          .spec_time = fsl_campaign_time(),
