@@ -61,11 +61,16 @@ static bool write_words(int file) {
   return ftruncate(file, 0) == 0 && pwrite(file, words, strlen(words), 0) == (ssize_t)strlen(words);
 }
 
-static fsl_status is_held(fsl_ctx *ctx, const char *path, const char *file) {
+/* Only an owner's file outlives its owner, where another host looks at it. */
+static fsl_status is_held(fsl_ctx *ctx, const char *path, const fsl_lock *lock) {
   char words[MOST_WORDS];
-  read_words(file, words);
-  return fsl_fail(ctx, FSL_EIO, "%s: another run is using it%s%s; only one may write to a journal", path,
-                  words[0] == '\0' ? "" : ": ", words);
+  read_words(lock->owner == NULL ? lock->path : lock->owner, words);
+  const char *const colon = words[0] == '\0' ? "" : ": ";
+  if (lock->owner == NULL)
+    return fsl_fail(ctx, FSL_EIO, "%s: another run is using it%s%s; only one may write to a journal", path, colon,
+                    words);
+  return fsl_fail(ctx, FSL_EIO, "%s: another run is using it%s%s; if that run is gone, remove %s", path, colon, words,
+                  lock->owner);
 }
 
 /* ---- a lock on the open file --------------------------------------------------------------------------------------
@@ -106,8 +111,20 @@ static bool is_stale(const char *path) {
   return kill((pid_t)process, 0) != 0 && errno == ESRCH;
 }
 
+/* Two that find the file stale must not both remove it: the second would remove what the first made in its place. Each
+ * moves it away and looks again at what it has got. */
+static void remove_stale(const char *owner) {
+  char ending[32];
+  snprintf(ending, sizeof ending, "-%ld", (long)getpid());
+  char *const aside = join(owner, ending);
+  if (aside != NULL && rename(owner, aside) == 0) {
+    if (is_stale(aside) || rename(aside, owner) != 0) unlink(aside);
+  }
+  free(aside);
+}
+
 static attempt try_owner(fsl_lock *lock) {
-  if (is_stale(lock->owner)) unlink(lock->owner);
+  if (is_stale(lock->owner)) remove_stale(lock->owner);
   const int file = open(lock->owner, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file < 0) return errno == EEXIST ? HELD : REFUSED;
   const bool written = write_words(file);
@@ -137,7 +154,7 @@ static fsl_status wait_for(fsl_ctx *ctx, const char *path, double patience, fsl_
       if (lock->owner == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
       continue;
     }
-    if (fsl_now() >= end) return is_held(ctx, path, lock->owner == NULL ? lock->path : lock->owner);
+    if (fsl_now() >= end) return is_held(ctx, path, lock);
     nap();
   }
 }
