@@ -18,6 +18,7 @@ void fsl_signals_install(void) {
   sigaction(SIGUSR1, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write that fails, as on a full disk */
 }
 
 const volatile sig_atomic_t *fsl_signals_stop(void) {
