@@ -8,7 +8,7 @@ static const double prior_jobs = 2, prior_spread = 0.92;
 static const double quantile = 1.645; /* of the standard normal: 95 % */
 
 void fsl_calibration_add(fsl_calibration *c, const fsl_job *job, double seconds, int ranks) {
-  if (!(seconds > 0) || !(job->cost > 0) || ranks < 1) return;
+  if (!(seconds > 0 && isfinite(seconds)) || !(job->cost > 0) || ranks < 1) return;
   const double ratio = log(seconds * ranks / job->cost);
   c->type[job->type].n++;
   c->type[job->type].sum += ratio;

@@ -14,6 +14,7 @@ typedef struct fsl_calibration {
   } type[FSL_N_JOB_TYPES];
 } fsl_calibration;
 
+/* Seconds that are none, such as 0 or NaN, and jobs without a cost are passed over. */
 void fsl_calibration_add(fsl_calibration *calibration, const fsl_job *job, double seconds, int ranks);
 /* Seconds on `ranks` ranks that the job exceeds with a probability of about 5 %. */
 double fsl_calibration_upper(const fsl_calibration *calibration, const fsl_job *job, int ranks);
