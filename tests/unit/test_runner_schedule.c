@@ -63,6 +63,49 @@ static void a_job_takes_what_is_free_rather_than_wait(void **state) {
   assert_int_equal(fsl_schedule_next(&s, 100, 1, 64).level, -1);
 }
 
+/* It would not fit into their memory. */
+static void a_job_gets_no_fewer_ranks_than_it_needs(void **state) {
+  (void)state;
+  bool busy[8] = {false};
+  const fsl_schedule s = {.n_workers = 8, .busy = busy, .pending_seconds = 1e6};
+  assert_int_equal(fsl_schedule_next(&s, 1e-3, 1, 64).level, 0);
+  for (int level = 0; level <= 3; level++)
+    assert_int_equal(fsl_schedule_next(&s, 1e-3, (size_t)1 << level, 64).level, level);
+  assert_int_equal(fsl_schedule_next(&s, 1e-3, 2, 2).level, 1);
+}
+
+static void a_job_waits_for_the_ranks_it_needs(void **state) {
+  (void)state;
+  bool busy[8] = {false, false, true, false, false, false, false, true};
+  const fsl_schedule s = {.n_workers = 8, .busy = busy, .pending_seconds = 1e6};
+  assert_int_equal(fsl_schedule_next(&s, 1, 4, 64).level, -1); /* 0-1, 4-5 and 3, 6 are free */
+  const fsl_block pair = fsl_schedule_next(&s, 1, 2, 64);
+  assert_true(pair.first == 0 && pair.level == 1);
+  busy[7] = false;
+  const fsl_block four = fsl_schedule_next(&s, 1, 4, 64);
+  assert_true(four.first == 4 && four.level == 2);
+}
+
+/* One that would like more takes what is free, down to what it needs. */
+static void a_long_job_shrinks_to_what_it_needs(void **state) {
+  (void)state;
+  bool busy[8] = {false, false, false, false, true};
+  const fsl_schedule s = {.n_workers = 8, .busy = busy, .pending_seconds = 100};
+  assert_int_equal(fsl_schedule_next(&s, 100, 2, 64).level, 2);
+  busy[0] = true;
+  assert_int_equal(fsl_schedule_next(&s, 100, 2, 64).level, 1);
+  busy[2] = busy[6] = true;
+  assert_int_equal(fsl_schedule_next(&s, 100, 2, 64).level, -1);
+}
+
+static void a_forced_group_is_raised_to_what_the_job_needs(void **state) {
+  (void)state;
+  bool busy[8] = {false};
+  const fsl_schedule s = {.n_workers = 8, .busy = busy, .forced = 1};
+  assert_int_equal(fsl_schedule_next(&s, 1, 4, 64).level, 2);
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 64).level, 0);
+}
+
 static void a_progress_line_counts_and_estimates(void **state) {
   (void)state;
   char text[256];
@@ -89,6 +132,10 @@ int main(void) {
       cmocka_unit_test(a_group_never_exceeds_the_workers),
       cmocka_unit_test(the_last_long_job_is_shared_and_small_ones_are_not),
       cmocka_unit_test(a_job_takes_what_is_free_rather_than_wait),
+      cmocka_unit_test(a_job_gets_no_fewer_ranks_than_it_needs),
+      cmocka_unit_test(a_job_waits_for_the_ranks_it_needs),
+      cmocka_unit_test(a_long_job_shrinks_to_what_it_needs),
+      cmocka_unit_test(a_forced_group_is_raised_to_what_the_job_needs),
       cmocka_unit_test(a_progress_line_counts_and_estimates),
       cmocka_unit_test(a_finished_campaign_has_nothing_left),
   };
