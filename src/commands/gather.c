@@ -47,8 +47,13 @@ static void name_missing_tasks(size_t n, const fsl_journal_contents *journals) {
     const fsl_shard shard = fsl_journal_shard(journals[i].path);
     if (shard.shards > widest) widest = shard.shards;
   }
-  for (unsigned i = 1; i <= widest; i++)
-    if (!has_shard(n, journals, (fsl_shard){i, widest})) printf("  no journal of task %u of %u was given\n", i, widest);
+  for (unsigned i = 1, named = 0; i <= widest && named <= MOST_NAMED; i++) {
+    if (has_shard(n, journals, (fsl_shard){i, widest})) continue;
+    if (++named > MOST_NAMED)
+      printf("  nor of others of its %u tasks\n", widest);
+    else
+      printf("  no journal of task %u of %u was given\n", i, widest);
+  }
 }
 
 static void report(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,

@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,17 +26,27 @@ char *fsl_journal_path(fsl_arena *arena, const char *results_path, fsl_shard sha
   return fsl_text_format(arena, "%.*s.%u-of-%u%s", length, results_path, shard.shard, shard.shards, journal_ending);
 }
 
+/* A number as it is printed: digits alone, the first of them no zero. 0 where there is none. */
+static unsigned read_number(const char **at, const char *end) {
+  enum { MOST_DIGITS = 9 };
+  unsigned value = 0;
+  for (int i = 0; *at < end && **at >= (i == 0 ? '1' : '0') && **at <= '9'; i++, ++*at) {
+    if (i == MOST_DIGITS) return 0;
+    value = 10 * value + (unsigned)(**at - '0');
+  }
+  return value;
+}
+
 /* Reads "I-of-N" in the n characters at `text`. */
 static bool read_shard(const char *text, size_t n, fsl_shard *out) {
-  int used = 0;
-  fsl_shard read = {0};
-  char copy[32];
-  if (n >= sizeof copy) return false;
-  memcpy(copy, text, n);
-  copy[n] = '\0';
-  if (sscanf(copy, "%9u-of-%9u%n", &read.shard, &read.shards, &used) != 2 || (size_t)used != n) return false;
-  if (read.shard < 1 || read.shard > read.shards) return false;
-  *out = read;
+  static const char between[] = "-of-";
+  const char *at = text, *const end = text + n;
+  const unsigned shard = read_number(&at, end);
+  if ((size_t)(end - at) < strlen(between) || memcmp(at, between, strlen(between)) != 0) return false;
+  at += strlen(between);
+  const unsigned shards = read_number(&at, end);
+  if (at != end || shard < 1 || shard > shards) return false;
+  *out = (fsl_shard){shard, shards};
   return true;
 }
 
