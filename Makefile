@@ -93,6 +93,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
 	$(CC) $(FLAGS) -MMD -MP -MT $@ -MF $@.d $< -o $@ $(WRAP:%=-Wl,--wrap=%) $(PURE_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS) -lcmocka -lpthread
 # Fails these calls where it chooses.
 $(BUILD)/tests/test_job_team: WRAP := fsl_arena_get fsl_check_stop
+$(BUILD)/tests/test_store_lock: WRAP := fcntl kill
 
 # A journal is bytes that nobody vouches for: what reads it is built once more with the sanitizers for the test that
 # damages journals. Where the compiler has none, the test goes without.

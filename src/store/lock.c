@@ -111,16 +111,18 @@ static bool is_stale(const char *path) {
   return kill((pid_t)process, 0) != 0 && errno == ESRCH;
 }
 
-/* Two that find the file stale must not both remove it: the second would remove what the first made in its place. Each
- * moves it away and looks again at what it has got. */
+/* Two that find the file stale must not both remove it: the second would remove what the first made in its place. So
+ * only the one whose turn it is removes it, and looks again before; a fresh file is never moved, not even for a moment.
+ */
 static void remove_stale(const char *owner) {
-  char ending[32];
-  snprintf(ending, sizeof ending, "-%ld", (long)getpid());
-  char *const aside = join(owner, ending);
-  if (aside != NULL && rename(owner, aside) == 0) {
-    if (is_stale(aside) || rename(aside, owner) != 0) unlink(aside);
+  char *const turn = join(owner, ".turn");
+  const int file = turn == NULL ? -1 : open(turn, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file >= 0) {
+    if (is_stale(owner)) unlink(owner);
+    close(file);
+    unlink(turn);
   }
-  free(aside);
+  free(turn);
 }
 
 static attempt try_owner(fsl_lock *lock) {
