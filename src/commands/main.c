@@ -4,16 +4,10 @@
 
 #include "base/text.h"
 #include "store/h5.h"
+#include "store/signature.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#ifndef FSL_VERSION
-#define FSL_VERSION "unknown"
-#endif
-#ifndef FSL_GIT_COMMIT
-#define FSL_GIT_COMMIT "unknown"
-#endif
 
 static const fsl_command commands[] = {
     {"run", "run the campaign of a spec, or continue it", fsl_command_run},
@@ -56,7 +50,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (strcmp(argv[1], "--version") == 0) {
-    printf("fslens %s (%s)\n", FSL_VERSION, FSL_GIT_COMMIT);
+    printf("fslens %s (%s)\n", fsl_version, fsl_git_commit);
     return 0;
   }
   for (size_t i = 0; i < N_COMMANDS; i++)

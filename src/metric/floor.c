@@ -1,5 +1,5 @@
 /* metric/floor.c: what exact samples score: independent sets of them graded exactly as a sampler's are. */
-#include "metric/scene.h"
+#include "metric/parts.h"
 
 #include "base/linalg.h"
 

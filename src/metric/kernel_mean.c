@@ -82,6 +82,7 @@ static fsl_status sums_by_tiles(fsl_ctx *ctx, size_t d, size_t n, const double *
   FSL_GET(ctx, tile, TILE * d);
   FSL_GET(ctx, w, TILE);
   for (size_t from = 0; from < m; from += TILE) {
+    FSL_TRY(fsl_check_stop(ctx));
     for (size_t j = 0; j < TILE; j++) {
       const bool there = from + j < m; /* the last tile is filled up with weightless points */
       w[j] = !there ? 0 : weight == NULL ? 1 : weight[from + j];
@@ -113,6 +114,7 @@ static fsl_status sums_by_products(fsl_ctx *ctx, size_t d, size_t n, const doubl
   FSL_GET(ctx, product, n * TILE);
   row_norms(n, d, z, norm);
   for (size_t from = 0; from < m; from += TILE) {
+    FSL_TRY(fsl_check_stop(ctx));
     const size_t b = m - from < TILE ? m - from : TILE;
     transpose(b, d, other + from * d, tile);
     row_norms(b, d, other + from * d, tile_norm);
@@ -190,6 +192,7 @@ static fsl_status tabulate(fsl_ctx *ctx, fsl_kernel_mean *kernel) {
   FSL_GET(ctx, slope, TABLE_NODES);
   const double step = (high - low) / (TABLE_NODES - 1);
   for (size_t i = 0; i < TABLE_NODES; i++) {
+    FSL_TRY(fsl_check_stop(ctx));
     node[i] = low + (double)i * step;
     slope[i] = embedding_slope(kernel, node[i]);
   }
@@ -229,7 +232,8 @@ static fsl_status covariance_at(fsl_ctx *ctx, const fsl_covariance *covariance, 
                                 double power, double **out) {
   double *m;
   FSL_GET(ctx, m, d * d);
-  for (size_t i = 0; i < d; i++)
+  for (size_t i = 0; i < d; i++) {
+    FSL_TRY(fsl_check_stop(ctx));
     for (size_t j = 0; j < d; j++)
       for (size_t e = 0; e < d; e++) {
         if (covariance->vectors == NULL && (e != i || e != j)) continue;
@@ -237,6 +241,7 @@ static fsl_status covariance_at(fsl_ctx *ctx, const fsl_covariance *covariance, 
             covariance->vectors == NULL ? 1 : covariance->vectors[i * d + e] * covariance->vectors[j * d + e];
         m[i * d + j] += both * pow(a * a * covariance->values[e] + v + h2, power);
       }
+  }
   *out = m;
   return FSL_OK;
 }

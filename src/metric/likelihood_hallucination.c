@@ -1,7 +1,7 @@
 /* metric/likelihood_hallucination.c: mass that fits the measurement and not the prior: x_t/a inside the 68 % noise
  * ellipsoid, x_t outside the 99 % highest-density region of p(x_t) (Hyndman 1996: by the 1 % quantile of the density
  * at draws from it). */
-#include "metric/scene.h"
+#include "metric/parts.h"
 
 #include "base/linalg.h"
 

@@ -1,6 +1,6 @@
 /* metric/modes.c: which mode each state belongs to, masses of the modes, and mass where the posterior has none. Also
  * the census: one pass over the truth's draws for everything that is measured on them by the samples' own rule. */
-#include "metric/scene.h"
+#include "metric/parts.h"
 
 #include <math.h>
 

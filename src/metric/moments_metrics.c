@@ -1,5 +1,5 @@
 /* metric/moments_metrics.c: mean_error and the spreads: samples' first two moments against truth's at the same t. */
-#include "metric/scene.h"
+#include "metric/parts.h"
 
 #include "base/linalg.h"
 

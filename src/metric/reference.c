@@ -1,7 +1,7 @@
 /* metric/reference.c: the finite-sample posterior's own error against truth: the exact mixture on weighted atoms, no
  * draws of it. */
 #include "metric/khat.h"
-#include "metric/scene.h"
+#include "metric/parts.h"
 
 #include "base/linalg.h"
 

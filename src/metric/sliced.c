@@ -125,7 +125,10 @@ static fsl_status project_all(fsl_ctx *ctx, fsl_ctx *scratch, const fsl_mixture 
   projector p;
   const fsl_status made = projector_create(scratch, law, n, &p);
   if (made != FSL_OK) return fsl_fail(ctx, made, "%s", scratch->error);
-  for (size_t j = 0; j < n; j++) FSL_TRY(project(ctx, &p, a, v, directions->unit + j * directions->d, &line[j]));
+  for (size_t j = 0; j < n; j++) {
+    FSL_TRY(fsl_check_stop(ctx));
+    FSL_TRY(project(ctx, &p, a, v, directions->unit + j * directions->d, &line[j]));
+  }
   return FSL_OK;
 }
 
@@ -150,6 +153,7 @@ fsl_status fsl_sliced_law_distances(fsl_ctx *ctx, const fsl_directions *directio
   for (size_t j = 0; j < n_lines; j++) {
     const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
     fsl_line other;
+    FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(project(ctx, &p, a, v, directions->unit + j * directions->d, &other));
     distance[j] = fsl_line_w1(&other, &line[j]);
     fsl_arena_release(ctx->arena, mark);
@@ -213,6 +217,7 @@ fsl_status fsl_sliced_distances(fsl_ctx *ctx, const fsl_directions *directions, 
   FSL_GET(ctx, work, 2 * n);
   fsl_line_ranks(n, ranks);
   for (size_t j = 0; j < n_lines; j++) {
+    FSL_TRY(fsl_check_stop(ctx));
     project_samples(n, d, x, directions->unit + j * d, sorted, work);
     const fsl_line samples = fsl_line_of_samples(n, sorted, ranks);
     distance[j] = fsl_line_w1(&samples, &line[j]);
@@ -233,6 +238,7 @@ fsl_status fsl_sliced_between(fsl_ctx *ctx, const fsl_directions *directions, si
   fsl_line_ranks(n, ranks);
   fsl_line_ranks(n2, ranks + n);
   for (size_t j = 0; j < directions->n_random; j++) {
+    FSL_TRY(fsl_check_stop(ctx));
     project_samples(n, d, x, directions->unit + j * d, sorted, work);
     project_samples(n2, d, x2, directions->unit + j * d, sorted + n, work);
     const fsl_line first = fsl_line_of_samples(n, sorted, ranks);

@@ -1,5 +1,5 @@
 /* metric/within_mode.c: within_mode_spread: total variance inside the main mode's region over the truth's there. */
-#include "metric/scene.h"
+#include "metric/parts.h"
 
 #include <math.h>
 

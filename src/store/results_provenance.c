@@ -11,16 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifndef FSL_VERSION
-#define FSL_VERSION "unknown"
-#endif
-#ifndef FSL_GIT_COMMIT
-#define FSL_GIT_COMMIT "unknown"
-#endif
-#ifndef FSL_CFLAGS
-#define FSL_CFLAGS "unknown"
-#endif
-
 /* OpenBLAS's own header clashes with the reference one that LAPACKE brings. */
 extern char *openblas_get_config(void);
 extern char *openblas_get_corename(void);
@@ -62,10 +52,10 @@ static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p
   const line lines[] = {
       {"spec", r->spec->text},
       {"spec_hash", hash},
-      {"fslens_version", FSL_VERSION},
-      {"git_commit", FSL_GIT_COMMIT},
+      {"fslens_version", fsl_version},
+      {"git_commit", fsl_git_commit},
       {"compiler", __VERSION__},
-      {"flags", FSL_CFLAGS},
+      {"flags", fsl_build_flags},
       {"hdf5_version", hdf5},
       {"gsl_version", gsl_version},
       {"yaml_version", yaml_get_version_string()},

@@ -15,6 +15,8 @@
 #define FSL_CFLAGS "unknown"
 #endif
 
+const char fsl_version[] = FSL_VERSION, fsl_git_commit[] = FSL_GIT_COMMIT, fsl_build_flags[] = FSL_CFLAGS;
+
 /* OpenBLAS's own header clashes with the reference one that LAPACKE brings. */
 extern char *openblas_get_config(void);
 extern char *openblas_get_corename(void);
@@ -32,6 +34,6 @@ const char *fsl_instruction_set(void) {
 }
 
 const char *fsl_signature(fsl_arena *arena) {
-  return fsl_text_format(arena, "fslens %s (%s), compiler %s, %s, %s, OpenBLAS %s, GSL %s", FSL_VERSION, FSL_GIT_COMMIT,
-                         __VERSION__, FSL_CFLAGS, fsl_instruction_set(), openblas_get_corename(), gsl_version);
+  return fsl_text_format(arena, "fslens %s (%s), compiler %s, %s, %s, OpenBLAS %s, GSL %s", fsl_version, fsl_git_commit,
+                         __VERSION__, fsl_build_flags, fsl_instruction_set(), openblas_get_corename(), gsl_version);
 }

@@ -8,5 +8,6 @@
  * NULL when out of memory. */
 const char *fsl_signature(fsl_arena *arena);
 const char *fsl_instruction_set(void);
+extern const char fsl_version[], fsl_git_commit[], fsl_build_flags[];
 
 #endif

@@ -1,7 +1,7 @@
-/* metric/scene.h: what the families of metrics share: the scene's inside, a batch of finite samples, and each family's
+/* metric/parts.h: what the families of metrics share: the scene's inside, a batch of finite samples, and each family's
  * preparation and grading. Not collective. */
-#ifndef FSL_METRIC_SCENE_H
-#define FSL_METRIC_SCENE_H
+#ifndef FSL_METRIC_PARTS_H
+#define FSL_METRIC_PARTS_H
 
 #include "metric/kernel_mean.h"
 #include "metric/metric.h"
