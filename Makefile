@@ -78,7 +78,7 @@ $(BUILD)/version.h: FORCE
 	@mkdir -p $(@D)
 	@printf '#define FSL_VERSION "%s"\n#define FSL_GIT_COMMIT "%s"\n#define FSL_CFLAGS "%s"\n' "$(VERSION)" "$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" "$(CFLAGS) $(SAN_FLAGS)" > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-VERSIONED := $(BUILD)/src/store/signature.o $(BUILD)/src/store/results_provenance.o $(BUILD)/src/commands/main.o
+VERSIONED := $(BUILD)/src/store/signature.o
 $(VERSIONED): FLAGS += -include $(BUILD)/version.h
 $(VERSIONED): $(BUILD)/version.h
 FORCE:
@@ -116,7 +116,14 @@ KINDS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kinds/*.c))
 $(BUILD)/fslens-test: $(APP_OBJ) $(KINDS_OBJ) $(BUILD)/libfslens.a
 	$(MPICC) $(SAN_FLAGS) -o $@ $(APP_OBJ) $(KINDS_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS)
 
-unit: $(UNIT) $(BUILD)/fslens-test ## build the unit tests
+# fslens whose calls of the system and of the allocator fail on demand (see tests/faults/faults.c).
+FAULTS := malloc calloc realloc aligned_alloc strdup realpath opendir pthread_create open close read pread write pwrite \
+  writev fcntl ftruncate fsync fdatasync rename fsl_arena_get
+FAULTS_OBJ := $(BUILD)/tests/faults/faults.o
+$(BUILD)/fslens-faults: $(APP_OBJ) $(FAULTS_OBJ) $(BUILD)/libfslens.a
+	$(MPICC) $(SAN_FLAGS) $(FAULTS:%=-Wl,--wrap=%) -o $@ $(APP_OBJ) $(FAULTS_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS)
+
+unit: $(UNIT) $(BUILD)/fslens-test $(BUILD)/fslens-faults ## build the unit tests
 
 deps:
 	@tools/install-deps.sh
@@ -166,4 +173,4 @@ help: ## this list
 	@echo "Variables: BUILD, CC, CFLAGS, SAN=1 (address and undefined-behaviour sanitizers), WERROR=1, PREFIX, PYTHON"
 
 %.d: ;
--include $(LIB_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(KINDS_OBJ:.o=.d) $(CHECKED_OBJ:.o=.d) $(UNIT:=.d)
+-include $(LIB_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(KINDS_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(CHECKED_OBJ:.o=.d) $(UNIT:=.d)

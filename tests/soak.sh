@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Long checks: a minute of damaged specs through the loader, a hundred thousand damaged journals, the whole table of known
-# failures, a hundred rounds of kills. SECONDS_EACH sets the length of the first. With SAN=1 the build that is tested has the sanitizers.
+# failures, a hundred rounds of kills, every single call that can fail. SECONDS_EACH sets the length of the first. With
+# SAN=1 the build that is tested has the sanitizers.
 . "$(dirname "$0")/e2e/common.sh"
 for build in "$FSLENS" "${FSLENS%/fslens}-san/fslens"; do [ -x "$build" ] && fuzzed=$build; done
 echo "damaged specs through $fuzzed"
@@ -15,4 +16,6 @@ table=$?
 report "methods fail as an independent implementation saw them fail" $table
 KILL_ROUNDS=100 GATHER_ROUNDS=50 bash tests/e2e/test_kills.sh
 kills=$?
-exit $((fuzz | damage | table | kills))
+FAULTS=0 FAULTS_RANKS=150 bash tests/e2e/test_faults.sh
+faults=$?
+exit $((fuzz | damage | table | kills | faults))

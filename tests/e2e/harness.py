@@ -11,6 +11,7 @@ import compare_results
 import h5py
 
 MPIRUN = ["mpirun", "--map-by", ":OVERSUBSCRIBE"]
+MOST_SHOWN = 8
 HOLDS = "another run is using it"
 
 
@@ -24,10 +25,10 @@ class Report:
         if not good:
             self.problems[promise].append(problem)
 
-    def print(self, note=""):
+    def print(self, note="", title=""):
         for promise, problems in self.problems.items():
-            print(f"{'not ok' if problems else 'ok'} - {promise}", flush=True)
-            for problem in problems[:8]:
+            print(f"{'not ok' if problems else 'ok'} - {title}{promise}", flush=True)
+            for problem in problems[:MOST_SHOWN]:
                 print(f"  {problem}")
         if self.bad:
             print(f"  {note}", flush=True)
