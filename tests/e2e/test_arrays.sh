@@ -68,6 +68,33 @@ ends 2 "two results of a job that differ are refused" "$FSLENS" gather "$here/b.
 says ' job ' "naming the job"
 says 'forged.journal' "and the journals"
 
+# ---- gathering while the run goes on
+run -o "$here/under.h5" --set replicates=20 &
+going=$!
+until [ -s "$here/under.journal" ]; do sleep 0.05; done
+gathered=0 refused=0
+while kill -0 $going 2>/dev/null && [ $gathered -lt 8 ]; do
+  gathered=$((gathered + 1))
+  "$FSLENS" gather "$here/partial-$gathered.h5" "$here/under.journal" >/dev/null 2>&1 || refused=$((refused + 1))
+done
+wait $going
+[ $? -eq 0 ] && [ $gathered -gt 1 ] && [ $refused -eq 0 ]
+report "gather works at any moment of a run" $?
+"$PYTHON" - "$here/under.h5" "$here"/partial-*.h5 <<'END'
+import h5py, numpy, sys
+whole, grew = h5py.File(sys.argv[1]), []
+for name in sys.argv[2:]:
+    part = h5py.File(name)
+    done = part["status"][()] == 1
+    grew.append(done.sum())
+    for metric in ("mean_error", "sliced_w1", "mode_weight_tv"):
+        numpy.testing.assert_array_equal(part[metric][()][done], whole[metric][()][done])
+        assert numpy.isnan(part[metric][()][~done]).all()
+print(grew, whole["status"].size)
+sys.exit(not (min(grew) < whole["status"].size))
+END
+report "each file has what was done, and nothing else" $?
+
 # ---- the newest spec rules
 cp "$here/plain.journal" "$here/n.journal"
 ends 0 "a shorter grid" run -o "$here/n.h5" --set replicates=1
