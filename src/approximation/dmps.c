@@ -12,7 +12,7 @@ static fsl_status score(fsl_ctx *ctx, const void *params, const fsl_states *stat
   FSL_GET(ctx, scaled, n * d);
   FSL_GET(ctx, u, n * m);
   for (size_t i = 0; i < n * d; i++) scaled[i] = states->x[i] / a;
-  fsl_guided_residual(states, scaled, u);
+  FSL_TRY(fsl_guided_residual(ctx, states, scaled, u));
   FSL_TRY(fsl_guided_solve_gram(ctx, states, states->v / (a * a), u));
   for (size_t i = 0; i < n; i++) model->jacobian_t(model, scaled + i * d, u + i * m, g + i * d);
   for (size_t i = 0; i < n * d; i++) g[i] /= a;

@@ -27,7 +27,7 @@ static fsl_status step(fsl_ctx *ctx, const void *params, const fsl_states *state
   const size_t m = states->m;
   double *u;
   FSL_GET(ctx, u, states->n * m);
-  fsl_guided_residual(states, states->mean, u);
+  FSL_TRY(fsl_guided_residual(ctx, states, states->mean, u));
   for (size_t i = 0; i < states->n; i++) {
     const double scale = fsl_guided_over_norm(m, u + i * m, zeta * part->share);
     for (size_t k = 0; k < m; k++) u[i * m + k] *= scale;

@@ -12,14 +12,16 @@ static const fsl_problem *problem_of(const fsl_states *states) {
   return fsl_posterior_problem(states->posterior);
 }
 
-void fsl_guided_residual(const fsl_states *states, const double *at, double *residual) {
+fsl_status fsl_guided_residual(fsl_ctx *ctx, const fsl_states *states, const double *at, double *residual) {
   const fsl_problem *const problem = problem_of(states);
   const size_t m = states->m;
   for (size_t i = 0; i < states->n; i++) {
     double *const r = residual + i * m;
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
     problem->model->value(problem->model, at + i * states->d, r);
     for (size_t k = 0; k < m; k++) r[k] = problem->y[k] - r[k];
   }
+  return FSL_OK;
 }
 
 void fsl_guided_whiten(const fsl_states *states, double *residual) {
@@ -58,7 +60,10 @@ fsl_status fsl_guided_push(fsl_ctx *ctx, const fsl_states *states, const double 
   const double scale = states->a / states->v;
   double *pulled;
   FSL_GET(ctx, pulled, n * d);
-  for (size_t i = 0; i < n; i++) model->jacobian_t(model, states->mean + i * d, u + i * states->m, pulled + i * d);
+  for (size_t i = 0; i < n; i++) {
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
+    model->jacobian_t(model, states->mean + i * d, u + i * states->m, pulled + i * d);
+  }
   FSL_TRY(fsl_posterior_covariance_times(ctx, states->posterior, states->a, states->v, n, states->x, states->mean,
                                          pulled, g));
   for (size_t i = 0; i < n * d; i++) g[i] *= scale;
@@ -89,8 +94,10 @@ static fsl_status gram(fsl_ctx *ctx, const fsl_states *states, double r2, double
   double *matrix;
   FSL_GET(ctx, matrix, m * d);
   FSL_TRY(fsl_forward_model_matrix(ctx, problem_of(states)->model, matrix));
-  for (size_t k = 0; k < m; k++)
+  for (size_t k = 0; k < m; k++) {
+    FSL_TRY(fsl_check_stop(ctx));
     for (size_t l = 0; l <= k; l++) out[k * m + l] = out[l * m + k] = r2 * fsl_dot(d, matrix + k * d, matrix + l * d);
+  }
   return FSL_OK;
 }
 
@@ -101,7 +108,10 @@ fsl_status fsl_guided_solve_gram(fsl_ctx *ctx, const fsl_states *states, double 
   FSL_TRY(gram(ctx, states, r2, factor));
   add_noise(states, factor);
   const bool factored = fsl_cholesky(m, factor);
-  for (size_t i = 0; i < states->n; i++) solve_or_nan(m, factored, factor, residual + i * m);
+  for (size_t i = 0; i < states->n; i++) {
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
+    solve_or_nan(m, factored, factor, residual + i * m);
+  }
   return FSL_OK;
 }
 

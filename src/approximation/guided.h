@@ -6,7 +6,7 @@
 #include "fslens/approximation.h"
 
 /* residual (n, m) = y - A(at), at (n, d). */
-void fsl_guided_residual(const fsl_states *states, const double *at, double *residual);
+FSL_CHECKED fsl_status fsl_guided_residual(fsl_ctx *ctx, const fsl_states *states, const double *at, double *residual);
 /* residual (m) becomes S_n^-1 residual. */
 void fsl_guided_whiten(const fsl_states *states, double *residual);
 /* factor / |r|, 0 for a zero residual; never overflows on the way. */

@@ -35,7 +35,7 @@ static fsl_status score(fsl_ctx *ctx, const void *params, const fsl_states *stat
   const fsl_choice_or_real r2 = ((const pigdm_params *)params)->r2;
   double *u;
   FSL_GET(ctx, u, states->n * states->m);
-  fsl_guided_residual(states, states->mean, u);
+  FSL_TRY(fsl_guided_residual(ctx, states, states->mean, u));
   FSL_TRY(fsl_guided_solve_gram(ctx, states, variance(r2, states->a, states->v), u));
   return fsl_guided_push(ctx, states, u, g);
 }

@@ -6,7 +6,7 @@ static fsl_status score(fsl_ctx *ctx, const void *params, const fsl_states *stat
   (void)params;
   double *u;
   FSL_GET(ctx, u, states->n * states->m);
-  fsl_guided_residual(states, states->mean, u);
+  FSL_TRY(fsl_guided_residual(ctx, states, states->mean, u));
   for (size_t i = 0; i < states->n; i++) fsl_guided_whiten(states, u + i * states->m);
   return fsl_guided_push(ctx, states, u, g);
 }

@@ -49,6 +49,7 @@ static fsl_status solve_tile(fsl_ctx *ctx, int covariance, const fsl_states *til
   FSL_TRY(
       fsl_posterior_forward_moments(ctx, tile->posterior, tile->a, tile->v, n, tile->x, tile->mean, expected, spread));
   for (size_t i = 0; i < n; i++) {
+    FSL_TRY(fsl_check_stop(ctx));
     reduce(m, covariance, spread + i * m * m);
     fsl_guided_solve(tile, spread + i * m * m, u + i * m);
   }
@@ -60,7 +61,7 @@ static fsl_status score(fsl_ctx *ctx, const void *params, const fsl_states *stat
   const size_t step = fsl_guided_tile(states);
   double *u;
   FSL_GET(ctx, u, states->n * states->m);
-  fsl_guided_residual(states, states->mean, u);
+  FSL_TRY(fsl_guided_residual(ctx, states, states->mean, u));
   for (size_t first = 0; first < states->n; first += step) {
     const size_t left = states->n - first;
     const fsl_states tile = fsl_guided_slice(states, first, left < step ? left : step);

@@ -24,7 +24,7 @@ static fsl_status score(fsl_ctx *ctx, const void *params, const fsl_states *stat
   const size_t m = states->m;
   double *u;
   FSL_GET(ctx, u, states->n * m);
-  fsl_guided_residual(states, states->mean, u);
+  FSL_TRY(fsl_guided_residual(ctx, states, states->mean, u));
   for (size_t i = 0; i < states->n; i++) {
     const double scale = fsl_guided_over_norm(m, u + i * m, 2 * zeta);
     fsl_guided_whiten(states, u + i * m);

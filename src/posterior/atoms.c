@@ -92,6 +92,7 @@ static fsl_status find_likelihoods(fsl_ctx *ctx, const fsl_problem *problem, fsl
   double *l;
   FSL_GET(ctx, l, set->n);
   for (size_t i = 0; i < set->n; ++i) {
+    if (i % 4096 == 0) FSL_TRY(fsl_check_stop(ctx));
     l[i] = fsl_noise_log_density(&problem->noise, problem->y, set->forward + i * set->m);
     if (isnan(l[i]) || l[i] == INFINITY)
       return fsl_fail(ctx, FSL_ENUMERIC, "the forward model is not a number at atom %zu of the prior", i);
@@ -106,6 +107,7 @@ static fsl_status find_chunks(fsl_ctx *ctx, fsl_atom_set *set) {
   FSL_GET(ctx, likelihood, set->n);
   FSL_GET(ctx, chunk_max, set->own_leaves * set->chunks);
   for (size_t leaf = 0; leaf < set->own_leaves; ++leaf) {
+    FSL_TRY(fsl_check_stop(ctx));
     const size_t start = offset_of(set, set->first_leaf + leaf), end = offset_of(set, set->first_leaf + leaf + 1);
     for (size_t i = start; i < end; ++i) {
       double *most = chunk_max + leaf * set->chunks + (i - start) / FSL_CHUNK;

@@ -284,7 +284,7 @@ static fsl_status group_table(fsl_ctx *ctx, const fsl_posterior *posterior, cons
   FSL_GET(ctx, rotated, q->n * d);
   FSL_GET(ctx, scaled, q->n * d);
   FSL_GET(ctx, records, q->n * fsl_partial_width(shape));
-  fsl_group_states(group, &noised, q->n, d, q->x, rotated, scaled);
+  FSL_TRY(fsl_group_states(ctx, group, &noised, q->n, d, q->x, rotated, scaled));
   const fsl_pass pass = {.kernel = posterior->kernel,
                          .what = FSL_PASS_MEANS,
                          .n = q->n,
@@ -323,7 +323,7 @@ static fsl_status group_draw(fsl_ctx *ctx, const fsl_posterior *posterior, const
   FSL_GET(ctx, scaled, q->n * d);
   FSL_GET(ctx, row, d);
   FSL_GET(ctx, picked, count);
-  fsl_group_states(group, &noised, q->n, d, q->x, rotated, scaled);
+  FSL_TRY(fsl_group_states(ctx, group, &noised, q->n, d, q->x, rotated, scaled));
   for (size_t i = 0; i < count; ++i) maximum[list[i]] -= noised.constant;
   const search s = {.kernel = posterior->kernel,
                     .block = noised.block,

@@ -38,6 +38,7 @@ static fsl_status gather(fsl_ctx *ctx, const fsl_mixture *mixture, uint32_t c, s
   size_t i = 0;
   for (size_t k = 0; k < mixture->n; ++k) {
     if (covariance_of(mixture, k) != c) continue;
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
     fsl_group_rotate(out, mixture->d, mixture->mean + k * mixture->d, mean + i * mixture->d);
     log_weight[i] = mixture->log_weight[k];
     index[i] = (uint32_t)k;
@@ -97,11 +98,13 @@ fsl_status fsl_group_noised(fsl_ctx *ctx, const fsl_group *group, size_t d, doub
   return FSL_OK;
 }
 
-void fsl_group_states(const fsl_group *group, const fsl_noised_group *noised, size_t n, size_t d, const double *x,
-                      double *rotated, double *scaled) {
+fsl_status fsl_group_states(fsl_ctx *ctx, const fsl_group *group, const fsl_noised_group *noised, size_t n, size_t d,
+                            const double *x, double *rotated, double *scaled) {
   for (size_t i = 0; i < n; ++i) {
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
     fsl_group_rotate(group, d, x + i * d, rotated + i * d);
     for (size_t j = 0; j < d; ++j)
       scaled[i * d + j] = noised->scaled ? rotated[i * d + j] / noised->root[j] : rotated[i * d + j];
   }
+  return FSL_OK;
 }

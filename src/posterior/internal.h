@@ -69,8 +69,8 @@ typedef struct fsl_noised_group {
 FSL_CHECKED fsl_status fsl_group_noised(fsl_ctx *ctx, const fsl_group *group, size_t d, double a, double v,
                                         fsl_noised_group *out);
 /* rotated (n, d) = U^T x, scaled (n, d) what the kernel compares with the block. */
-void fsl_group_states(const fsl_group *group, const fsl_noised_group *noised, size_t n, size_t d, const double *x,
-                      double *rotated, double *scaled);
+FSL_CHECKED fsl_status fsl_group_states(fsl_ctx *ctx, const fsl_group *group, const fsl_noised_group *noised, size_t n,
+                                        size_t d, const double *x, double *rotated, double *scaled);
 void fsl_group_rotate(const fsl_group *group, size_t d, const double *x, double *out);   /* U^T x */
 void fsl_group_unrotate(const fsl_group *group, size_t d, const double *x, double *out); /* U x */
 

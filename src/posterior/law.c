@@ -39,9 +39,11 @@ static fsl_status open_sweep(fsl_ctx *ctx, const fsl_mixture *law, double a, dou
   return FSL_OK;
 }
 
-static void load(const sweep *s, size_t n, const double *x) {
+static fsl_status load(fsl_ctx *ctx, const sweep *s, size_t n, const double *x) {
   for (size_t g = 0; g < s->groups.n; ++g)
-    fsl_group_states(&s->groups.group[g], &s->noised[g], n, s->d, x, s->rotated, s->scaled + g * n * s->d);
+    FSL_TRY(
+        fsl_group_states(ctx, &s->groups.group[g], &s->noised[g], n, s->d, x, s->rotated, s->scaled + g * n * s->d));
+  return FSL_OK;
 }
 
 /* One tile of the loaded states over all groups: max, sum and vec of the sweep. */
@@ -70,9 +72,9 @@ static fsl_status run_sweep(fsl_ctx *ctx, const fsl_mixture *law, double a, doub
   FSL_TRY(open_sweep(ctx, law, a, v, n, n_modes, &s));
   for (size_t done = 0; done < n; done += STATES) {
     const size_t states = n - done < STATES ? n - done : STATES;
-    FSL_TRY(fsl_check_stop(ctx));
-    load(&s, states, x + done * s.d);
+    FSL_TRY(load(ctx, &s, states, x + done * s.d));
     for (size_t first = 0; first < states; first += s.lanes) {
+      FSL_TRY(fsl_check_stop(ctx));
       run_tile(&s, states, first);
       for (size_t k = 0; k < s.lanes && first + k < states; ++k)
         take(&s, k, done + first + k, fsl_is_finite(s.d, x + (done + first + k) * s.d), out);

@@ -24,7 +24,7 @@ static fsl_status open_frame(fsl_ctx *ctx, const fsl_posterior *posterior, const
   FSL_GET(ctx, out->rotated, n * d);
   FSL_GET(ctx, out->scaled, n * d);
   FSL_GET(ctx, out->row, d);
-  fsl_group_states(group, &out->noised, n, d, x, out->rotated, out->scaled);
+  FSL_TRY(fsl_group_states(ctx, group, &out->noised, n, d, x, out->rotated, out->scaled));
   out->pass = (fsl_pass){.kernel = posterior->kernel,
                          .what = what,
                          .n = n,
@@ -56,7 +56,10 @@ static fsl_status group_means(fsl_ctx *ctx, const fsl_posterior *posterior, cons
   FSL_TRY(open_frame(ctx, posterior, group, FSL_PASS_MEANS, p, a, v, n, x, &f));
   FSL_TRY(fsl_pass_run(ctx, &f.pass, &f.noised.block, f.records));
   const size_t width = fsl_partial_width(f.pass.shape);
-  for (size_t i = 0; i < n; ++i) mean_record(&f, d, i, f.records + i * width);
+  for (size_t i = 0; i < n; ++i) {
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
+    mean_record(&f, d, i, f.records + i * width);
+  }
   fsl_partial_merge(f.pass.shape, n, records, f.records);
   return FSL_OK;
 }
@@ -114,6 +117,7 @@ static fsl_status frame_vectors(fsl_ctx *ctx, frame *f, const double *mean, cons
   FSL_GET(ctx, centre, n * d);
   FSL_GET(ctx, vector, n * d);
   for (size_t i = 0; i < n; ++i) {
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
     fsl_group_rotate(f->group, d, mean + i * d, centre + i * d);
     fsl_group_rotate(f->group, d, u + i * d, vector + i * d);
     for (size_t j = 0; j < d; ++j) {
@@ -147,7 +151,10 @@ static fsl_status group_covariance(fsl_ctx *ctx, const fsl_posterior *posterior,
   FSL_TRY(frame_vectors(ctx, &f, mean, u));
   FSL_TRY(fsl_pass_run(ctx, &f.pass, &f.noised.block, f.records));
   const size_t width = fsl_partial_width(f.pass.shape);
-  for (size_t i = 0; i < n; ++i) covariance_record(&f, d, i, f.records + i * width);
+  for (size_t i = 0; i < n; ++i) {
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
+    covariance_record(&f, d, i, f.records + i * width);
+  }
   fsl_partial_merge(f.pass.shape, n, records, f.records);
   return FSL_OK;
 }

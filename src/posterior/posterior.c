@@ -9,9 +9,16 @@
 /* ---- equal atoms --------------------------------------------------------------------------------------------------
  */
 
-static int compare_rows(const void *a, const void *b, void *d) {
+typedef struct row_order {
+  size_t d;
+  const volatile sig_atomic_t *stop; /* raised: all rows are equal, so that a sort that nobody needs ends soon */
+} row_order;
+
+static int compare_rows(const void *a, const void *b, void *order) {
   const double *x = *(const double *const *)a, *y = *(const double *const *)b;
-  for (size_t j = 0; j < *(const size_t *)d; ++j)
+  const row_order *by = order;
+  if (by->stop != NULL && *by->stop != 0) return 0;
+  for (size_t j = 0; j < by->d; ++j)
     if (x[j] != y[j]) return x[j] < y[j] ? -1 : 1;
   return 0;
 }
@@ -23,16 +30,18 @@ static double weight_of(const fsl_atom_set *set, size_t i) {
 /* adjust_i = log(total weight of the atoms equal to i / its own): merges them in the entropy. */
 static fsl_status merge_equal(fsl_ctx *ctx, fsl_atom_set *set) {
   const size_t d = set->d;
+  row_order order = {d, ctx->stop};
   double *adjust;
   FSL_GET(ctx, adjust, set->n);
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   const double **row;
   FSL_GET(ctx, row, set->n);
   for (size_t i = 0; i < set->n; ++i) row[i] = set->x + i * d;
-  qsort_r(row, set->n, sizeof *row, compare_rows, (void *)&(size_t){d});
+  qsort_r(row, set->n, sizeof *row, compare_rows, &order);
+  FSL_TRY(fsl_check_stop(ctx));
   for (size_t i = 0, end; i < set->n; i = end) {
     double total = 0.0;
-    for (end = i; end < set->n && compare_rows(&row[i], &row[end], (void *)&(size_t){d}) == 0; ++end)
+    for (end = i; end < set->n && compare_rows(&row[i], &row[end], &order) == 0; ++end)
       total += weight_of(set, (size_t)(row[end] - set->x) / d);
     for (size_t k = i; k < end; ++k) {
       const size_t atom = (size_t)(row[k] - set->x) / d;
@@ -50,7 +59,10 @@ static fsl_status merge_equal(fsl_ctx *ctx, fsl_atom_set *set) {
 static fsl_status find_forward(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set *set) {
   double *forward;
   FSL_GET(ctx, forward, set->n * set->m);
-  for (size_t i = 0; i < set->n; ++i) problem->model->value(problem->model, set->x + i * set->d, forward + i * set->m);
+  for (size_t i = 0; i < set->n; ++i) {
+    if (i % 256 == 0) FSL_TRY(fsl_check_stop(ctx));
+    problem->model->value(problem->model, set->x + i * set->d, forward + i * set->m);
+  }
   set->forward = forward;
   return FSL_OK;
 }

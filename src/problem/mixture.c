@@ -71,14 +71,17 @@ static void add_covariance(const fsl_covariance *covariance, size_t d, double we
   }
 }
 
-static void add_spread(const fsl_mixture *mixture, const double *mean, double *centred, double *covariance) {
+static fsl_status add_spread(fsl_ctx *ctx, const fsl_mixture *mixture, const double *mean, double *centred,
+                             double *covariance) {
   const size_t d = mixture->d;
   for (size_t k = 0; k < mixture->n; k++) {
+    if (k % 256 == 0) FSL_TRY(fsl_check_stop(ctx));
     const double weight = exp(mixture->log_weight[k]);
     if (weight == 0) continue;
     for (size_t j = 0; j < d; j++) centred[j] = mixture->mean[k * d + j] - mean[j];
     for (size_t a = 0; a < d; a++) fsl_axpy(d, weight * centred[a], centred, covariance + a * d);
   }
+  return FSL_OK;
 }
 
 /* The components' own covariances, each distinct one once. */
@@ -100,7 +103,7 @@ fsl_status fsl_mixture_moments(fsl_ctx *ctx, const fsl_mixture *mixture, double 
   if (mean != NULL) memcpy(mean, m, d * sizeof *m);
   if (covariance != NULL) {
     memset(covariance, 0, d * d * sizeof *covariance);
-    add_spread(mixture, m, centred, covariance);
+    FSL_TRY(add_spread(ctx, mixture, m, centred, covariance));
     add_within(mixture, weight_of, covariance);
   }
   fsl_arena_release(ctx->arena, mark);
@@ -176,6 +179,7 @@ fsl_status fsl_mixture_draw(fsl_ctx *ctx, const fsl_mixture *mixture, double a, 
   FSL_GET(ctx, scaled, d);
   for (size_t done = 0; done < n; done += BATCH) {
     const size_t batch = n - done < BATCH ? n - done : (size_t)BATCH;
+    FSL_TRY(fsl_check_stop(ctx));
     fsl_uniforms(key, STREAM_COMPONENT, first + done, batch, u);
     fsl_normals(key, STREAM_NORMALS, (first + done) * padded, batch * padded, z);
     for (size_t i = 0; i < batch; i++) {

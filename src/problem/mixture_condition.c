@@ -153,12 +153,15 @@ fsl_status fsl_mixture_condition(fsl_ctx *ctx, const fsl_mixture *prior, size_t 
   FSL_GET(ctx, log_factor, prior->n);
   FSL_GET(ctx, residual, m);
   for (size_t i = 0; i < prior->n_covariances; i++) {
+    FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(condition_covariance(ctx, &prior->covariance[i], &q, &c[i]));
     covariance[i] = c[i].covariance;
   }
-  for (size_t k = 0; k < prior->n; k++)
+  for (size_t k = 0; k < prior->n; k++) {
+    if (k % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
     log_factor[k] = condition_component(&q, &c[prior->covariance_of == NULL ? 0 : prior->covariance_of[k]],
                                         prior->mean + k * prior->d, residual, mean + k * prior->d);
+  }
   FSL_TRY(fsl_mixture_reweight(ctx, prior, log_factor, out, log_evidence));
   out->mean = mean;
   out->covariance = covariance;
