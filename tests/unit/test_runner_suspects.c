@@ -116,6 +116,8 @@ static void a_suspect_alone_at_a_death_is_condemned(void **state) {
   EXPECT("R ab R !a A !b", "-x--");
   EXPECT("R ab R !a 0", "xs--");
   EXPECT("R ab R !a A b", "-s--"); /* the second one was not alone on purpose */
+  EXPECT("R ab R !a b", "ss--");   /* nor was the first, as it turned out */
+  EXPECT("R a R !a a", "s---");    /* the last start counts */
 }
 
 static void a_condemned_job_stays_so_until_it_has_a_result(void **state) {

@@ -159,6 +159,8 @@ static void other_names_are_no_siblings(void **state) {
                                       "out.other.journal",
                                       "out.x.1-of-3.journal",
                                       "out.1-of-3.x.journal",
+                                      "outx1-of-3.journal",
+                                      "out1-of-3.journal",
                                       "Out.journal",
                                       "ut.journal",
                                       ".journal",
