@@ -1,39 +1,48 @@
 #!/usr/bin/env bash
-# Runs every test: CMocka programs, then the scripts under tests/mpi and tests/e2e. A script prints "ok - what" or
-# "not ok - what" lines. Ends with the plain line "N passed, N failed" and fails when anything did.
+# Runs every test, two at a time: CMocka programs, then the scripts under tests/mpi and tests/e2e. A script prints
+# "ok - what" or "not ok - what" lines. Ends with the plain line "N passed, N failed" and fails when anything did.
 set -u
 cd "$(dirname "$0")/.."
-BUILD=${BUILD:-build}
+export BUILD=${BUILD:-build}
 export FSLENS="$PWD/$BUILD/fslens" FSL_TEST_ROOT="$PWD" PYTHON=${PYTHON:-python3}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe OPENBLAS_NUM_THREADS=1
 passed=0 failed=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export WORK="$work"
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+export WORK
 
-count() { # name, status, ok pattern, not ok pattern
-  local good bad
-  good=$(grep -cE "$3" "$work/out") bad=$(grep -cE "$4" "$work/out")
-  if [ "$2" -ne 0 ] && [ "$bad" -eq 0 ] || [ $((good + bad)) -eq 0 ]; then bad=$((bad + 1)); fi
+# run FILE: its output, status and seconds into $WORK.
+run() {
+  local name
+  name=$(basename "$1" .c)
+  case $1 in
+  *.c) timeout 300 "$BUILD/tests/$name" ;;
+  *) timeout 900 bash "$1" ;;
+  esac >"$WORK/$name.out" 2>&1
+  echo "$? $SECONDS" >"$WORK/$name.status"
+}
+export -f run
+
+# count FILE: adds up what it printed.
+count() {
+  local name good bad status seconds right='^ok ' wrong='^not ok '
+  name=$(basename "$1" .c)
+  case $1 in *.c) right='^\[       OK \]' wrong='^\[  FAILED  \] (test_|[a-z_]+$)' ;; esac
+  read -r status seconds <"$WORK/$name.status"
+  good=$(grep -cE "$right" "$WORK/$name.out") bad=$(grep -cE "$wrong" "$WORK/$name.out")
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] || [ $((good + bad)) -eq 0 ]; then bad=$((bad + 1)); fi
   passed=$((passed + good)) failed=$((failed + bad))
   if [ "$bad" -gt 0 ]; then
-    echo "FAILED $1 (status $2)"
-    grep -vE "$3" "$work/out" | tail -40
+    echo "FAILED $name (status $status)"
+    grep -vE "$right" "$WORK/$name.out" | tail -40
   else
-    echo "passed $1 ($good, ${SECONDS}s)"
+    echo "passed $name ($good, $seconds s)"
   fi
 }
 
-for source in tests/unit/test_*.c; do
-  name=$(basename "$source" .c)
-  timeout 300 "$BUILD/tests/$name" >"$work/out" 2>&1
-  count "$name" $? '^\[       OK \]' '^\[  FAILED  \] (test_|[a-z_]+$)'
-done
-for script in tests/mpi/test_*.sh tests/e2e/test_*.sh; do
-  [ -e "$script" ] || continue
-  timeout 600 bash "$script" >"$work/out" 2>&1
-  count "$(basename "$script")" $? '^ok ' '^not ok '
-done
+tests=(tests/unit/test_*.c tests/mpi/test_*.sh tests/e2e/test_*.sh)
+printf '%s\0' "${tests[@]}" | xargs -0 -P 2 -I '{}' bash -c 'run "$1"' run '{}'
+for file in "${tests[@]}"; do count "$file"; done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,12 +28,35 @@ static char *writers_prefix(fsl_arena *arena, const char *path) {
   return fsl_text_format(arena, "%s.tmp-%s-%llu-", path, host, namespace_number());
 }
 
-/* Whether the rest of a name is the number of a process that is gone. */
+/* When the process started, in ticks since the machine did: with its number, a name that is never given twice. 0: it is
+ * gone, or only its exit status is left of it, or the system does not say. */
+static unsigned long long start_of(long process) {
+  char path[64], state;
+  unsigned long long start = 0;
+  snprintf(path, sizeof path, "/proc/%ld/stat", process);
+  FILE *const file = fopen(path, "re");
+  if (file == NULL) return 0;
+  const bool read = fscanf(file,
+                           "%*d (%*[^\n)]) %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+                           "%*d %llu",
+                           &state, &start) == 2;
+  fclose(file);
+  return read && state != 'Z' && state != 'X' ? start : 0;
+}
+
+static bool is_number(const char *text, size_t length) {
+  return length > 0 && length < 19 && strspn(text, "0123456789") == length;
+}
+
+/* Whether the rest of a name, "process" or "process.start", is of a process that is gone. */
 static bool is_gone(const char *rest) {
   const size_t length = strspn(rest, "0123456789");
-  if (length == 0 || length > 9 || rest[length] != '\0') return false;
+  if (!is_number(rest, length) || length > 9) return false;
   const long process = strtol(rest, NULL, 10);
-  return process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+  if (rest[length] == '\0') return process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+  const char *const start = rest + length + 1;
+  if (rest[length] != '.' || !is_number(start, strlen(start))) return false;
+  return strtoull(start, NULL, 10) != start_of(process);
 }
 
 /* prefix: of the names in this folder. */
@@ -48,8 +72,12 @@ static void remove_orphans(const char *folder, const char *prefix) {
 fsl_status fsl_beside(fsl_ctx *ctx, const char *path, const char **out) {
   const char *const prefix = writers_prefix(ctx->arena, path), *const slash = strrchr(path, '/');
   const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+  *out = NULL;
   const char *const folder = length == 0 ? "." : fsl_text_format(ctx->arena, "%.*s", (int)length, path);
-  *out = prefix == NULL ? NULL : fsl_text_format(ctx->arena, "%s%ld", prefix, (long)getpid());
+  const unsigned long long start = start_of(getpid());
+  if (prefix != NULL)
+    *out = start == 0 ? fsl_text_format(ctx->arena, "%s%ld", prefix, (long)getpid())
+                      : fsl_text_format(ctx->arena, "%s%ld.%llu", prefix, (long)getpid(), start);
   if (*out == NULL || folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
   remove_orphans(folder, prefix + length);
   return FSL_OK;

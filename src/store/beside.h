@@ -5,9 +5,9 @@
 
 #include "fslens/base.h"
 
-/* *out: "path.tmp-<host>-<process namespace>-<process>", in ctx->arena: no two writers at work share one. Removes those
- * of the same path whose writers were processes of this host (and namespace) that are gone; others' stay, and what
- * cannot be removed does too. */
+/* *out: "path.tmp-<host>-<process namespace>-<process>.<its start>", in ctx->arena: no two writers share one, ever.
+ * Removes those of the same path whose writers were processes of this host (and namespace) that are gone; others' stay,
+ * and what cannot be removed does too. */
 FSL_CHECKED fsl_status fsl_beside(fsl_ctx *ctx, const char *path, const char **out);
 
 #endif

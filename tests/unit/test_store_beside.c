@@ -67,7 +67,16 @@ static bool stays(bench *b, const char *path) {
 static void test_the_name_lies_beside_the_file_and_names_the_process(void **state) {
   const bench *const b = *state;
   assert_memory_equal(b->own, b->path, strlen(b->path));
-  assert_string_equal(b->own, name_of(b, (long)getpid()));
+  const char *const process = name_of(b, (long)getpid());
+  assert_memory_equal(b->own, process, strlen(process));
+  assert_int_equal(b->own[strlen(process)], '.');
+}
+
+/* The number of a dead writer may be a living process's by now. */
+static void test_a_number_that_was_given_again_is_no_writer(void **state) {
+  bench *const b = *state;
+  assert_false(stays(b, fsl_text_format(b->ctx.arena, "%s.1", name_of(b, (long)getppid()))));
+  assert_false(stays(b, fsl_text_format(b->ctx.arena, "%s.1", name_of(b, (long)dead_process()))));
 }
 
 static void test_what_a_dead_writer_left_is_removed(void **state) {
@@ -110,6 +119,7 @@ static void test_a_path_without_folder_lies_in_the_current_one(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_the_name_lies_beside_the_file_and_names_the_process, begin, end),
+      cmocka_unit_test_setup_teardown(test_a_number_that_was_given_again_is_no_writer, begin, end),
       cmocka_unit_test_setup_teardown(test_what_a_dead_writer_left_is_removed, begin, end),
       cmocka_unit_test_setup_teardown(test_what_a_living_writer_has_stays, begin, end),
       cmocka_unit_test_setup_teardown(test_what_others_may_have_stays, begin, end),

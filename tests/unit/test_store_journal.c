@@ -259,14 +259,15 @@ static void a_tail_torn_at_any_byte_costs_that_record_only(void **state) {
   assert_int_equal(before, N_RECORDS - 1);
 }
 
-/* Any flipped bit: no crash, no wrong record, and one record lost at most: reading and opening alike. */
+/* One flipped bit of each byte: no crash, no wrong record, and one record lost at most: reading and opening alike. */
 static void a_flipped_bit_costs_one_record_at_most(void **state) {
   bench *const b = *state;
   static uint8_t whole[8192];
   fsl_journal_contents got;
   write_example(b);
   const size_t size = load(b->path, whole, sizeof whole);
-  for (size_t bit = 0; bit < 8 * size; bit++) {
+  for (size_t byte = 0; byte < size; byte++) {
+    const size_t bit = 8 * byte + byte % 8;
     const fsl_arena_mark mark = fsl_arena_now(b->ctx.arena);
     whole[bit / 8] ^= (uint8_t)(1u << bit % 8);
     store(b->path, whole, size);
