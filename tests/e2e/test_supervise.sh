@@ -83,7 +83,7 @@ stops() {
   local signal=$1 waited=0 status began
   shift
   rm -f "$here"/slow.*journal
-  "$@" >"$here/said" 2>&1 &
+  "$@" >"$here/stopped" 2>&1 &
   local run=$!
   until [ -s "$here/slow.journal" ]; do
     sleep 0.05
@@ -96,7 +96,7 @@ stops() {
   wait $run
   status=$?
   echo "status $status after $((SECONDS - began)) s"
-  cat "$here/said"
+  cat "$here/stopped"
   [ $status -eq 75 ] && [ $((SECONDS - began)) -le 5 ]
 }
 slow=("$bad" run "$here/slow.yaml" -o "$here/slow.h5" --progress none)
@@ -111,7 +111,7 @@ done
 sed 's/test-sleep, seconds: 60/test-loop/' "$here/slow.yaml" >"$here/stuck.yaml"
 stuck=("$bad" run "$here/stuck.yaml" -o "$here/slow.h5" --progress none)
 check "USR1 stops one process within 5 s though its job ignores it" stops USR1 env "${stuck[@]}"
-check "USR1 stops mpirun within 6 s though its job ignores it" stops USR1 mpirun --map-by :OVERSUBSCRIBE -n 2 "${stuck[@]}"
+check "USR1 stops mpirun within 5 s though its job ignores it" stops USR1 mpirun --map-by :OVERSUBSCRIBE -n 2 "${stuck[@]}"
 
 ends 2 "supervise without a run is refused" "$FSLENS" supervise -- sleep 1
 says 'fslens run SPEC' "and says what it expects"

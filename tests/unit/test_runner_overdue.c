@@ -33,16 +33,16 @@ static void a_limit_has_a_grace(void **state) {
 static void a_stop_has_a_shorter_one(void **state) {
   (void)state;
   assert_int_equal(fsl_overdue_find(INFINITY, 100, 0), FSL_IN_TIME);
-  assert_int_equal(fsl_overdue_find(INFINITY, 100, 3.9), FSL_IN_TIME);
-  assert_int_equal(fsl_overdue_find(INFINITY, 100, 4.1), FSL_PAST_STOP);
+  assert_int_equal(fsl_overdue_find(INFINITY, 100, 2.9), FSL_IN_TIME);
+  assert_int_equal(fsl_overdue_find(INFINITY, 100, 3.1), FSL_PAST_STOP);
 }
 
 /* A job that was to stop anyway is not recorded as timed out. */
 static void a_stop_rules_over_a_limit(void **state) {
   (void)state;
-  assert_int_equal(fsl_overdue_find(2, 100, 4.1), FSL_PAST_STOP);
+  assert_int_equal(fsl_overdue_find(2, 100, 3.1), FSL_PAST_STOP);
   assert_int_equal(fsl_overdue_find(2, 100, 1), FSL_PAST_LIMIT);
-  assert_int_equal(fsl_overdue_find(200, 100, 4.1), FSL_PAST_STOP);
+  assert_int_equal(fsl_overdue_find(200, 100, 3.1), FSL_PAST_STOP);
 }
 
 int main(void) {
