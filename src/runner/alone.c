@@ -70,6 +70,8 @@ static fsl_status compute_all(lonely *l, const fsl_bench *bench, fsl_watchdog *d
     } else if (fsl_campaign_fits(c, job, 1)) {
       FSL_TRY(compute(l, bench, dog, job));
       cursor = 0;
+    } else {
+      fsl_campaign_pass_over(c, job);
     }
   }
   return *l->ctx->stop == 0 ? FSL_OK : fsl_campaign_stop(l->ctx, c, FSL_END_STOPPED);

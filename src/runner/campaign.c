@@ -60,6 +60,12 @@ bool fsl_campaign_fits(const fsl_campaign *c, int64_t job, size_t ranks) {
   return fsl_now() + fsl_calibration_upper(&c->calibration, &c->grid->jobs[job], (int)ranks) <= c->deadline;
 }
 
+void fsl_campaign_pass_over(fsl_campaign *c, int64_t job) {
+  for (size_t i = c->next; i < c->n_suspects; i++)
+    if (c->pending[i] == job) c->started[job] = true;
+  while (c->next < c->n_pending && c->started[c->pending[c->next]]) c->next++;
+}
+
 /* "SLURM_JOB_ID=7 ..." */
 static const char *list_slurm(fsl_arena *arena) {
   static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_NODELIST",

@@ -39,7 +39,7 @@ typedef struct fsl_campaign {
   const fsl_journal_contents *journals;
   const fsl_record **records; /* n_jobs, NULL: not finished */
   bool *mine;                 /* n_jobs: of this run's stripe */
-  bool *started;              /* n_jobs: by this run */
+  bool *started;              /* n_jobs: by this run, or passed over by it */
   fsl_job_history *history;   /* n_jobs */
   size_t n_pending, next;     /* pending[i] for i < next have started */
   int64_t *pending;           /* longest first, suspects before all */
@@ -82,6 +82,9 @@ int64_t fsl_campaign_candidate(const fsl_campaign *campaign, size_t *cursor);
 size_t fsl_campaign_least_ranks(const fsl_campaign *campaign, int64_t job);
 /* Whether the job can be expected to end before the deadline on so many ranks. */
 bool fsl_campaign_fits(const fsl_campaign *campaign, int64_t job, size_t ranks);
+/* The job does not fit: a suspect is left for another run, so that the others need not wait for it; any other job may
+ * yet be asked for again. */
+void fsl_campaign_pass_over(fsl_campaign *campaign, int64_t job);
 /* The job is being handed to its ranks. */
 FSL_CHECKED fsl_status fsl_campaign_start(fsl_ctx *ctx, fsl_campaign *campaign, int64_t job, fsl_allowance *out);
 /* A finished job's bytes: into the journal, counted, kept. */

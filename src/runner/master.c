@@ -102,7 +102,10 @@ static fsl_status start_jobs(fsl_ctx *ctx, master *m) {
     }
     const fsl_block block = find_block(m, &m->campaign->grid->jobs[job], least);
     if (block.level < 0) return FSL_OK;
-    if (fsl_campaign_fits(m->campaign, job, (size_t)1 << block.level)) FSL_TRY(start(ctx, m, job, block));
+    if (fsl_campaign_fits(m->campaign, job, (size_t)1 << block.level))
+      FSL_TRY(start(ctx, m, job, block));
+    else
+      fsl_campaign_pass_over(m->campaign, job);
   }
   return FSL_OK;
 }

@@ -223,7 +223,9 @@ static fsl_status prepare(fsl_ctx *ctx, fsl_journal *journal, const fsl_journal_
     FSL_TRY(write_campaign(ctx, journal, c));
     FSL_TRY(sync_folder(ctx, journal->path));
   }
-  if (strcmp(old->campaign.spec_text, c->spec_text) != 0) FSL_TRY(write_spec(ctx, journal, c));
+  const bool same_spec = strcmp(old->campaign.spec_text, c->spec_text) == 0 &&
+                         strcmp(old->campaign.spec_file, c->spec_file) == 0; /* data files lie beside it */
+  if (!same_spec) FSL_TRY(write_spec(ctx, journal, c));
   return fsl_journal_sync(ctx, journal);
 }
 

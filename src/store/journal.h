@@ -107,7 +107,8 @@ FSL_CHECKED fsl_status fsl_journal_read(fsl_ctx *ctx, const char *path, fsl_jour
 
 /* Opens for appending, alone: a second opener waits up to `patience` seconds for the first, then gets FSL_EIO. An
  * existing journal must be of the same campaign (name and seed) and format, else FSL_EINPUT. A torn tail is cut off
- * with a word in the log; damage is named and stays. A spec that differs from the newest in it is appended. *contents:
+ * with a word in the log; damage is named and stays. A spec that differs from the newest in it, or was moved, is
+ * appended. *contents:
  * what was there before. */
 FSL_CHECKED fsl_status fsl_journal_open(fsl_ctx *ctx, const char *path, const fsl_journal_campaign *campaign,
                                         double patience, fsl_journal **out, fsl_journal_contents *contents);

@@ -160,6 +160,12 @@ sed 's/steps: 20/steps: 5000000/; s/, {kind: test-sleep, seconds: 30}//; /exclud
 ends 3 "jobs that can never fit into a deadline do not ask for another run" timeout 60 "$FSLENS" run "$here/huge/huge.yaml" -o "$here/huge/h.h5" --deadline 20s --progress none
 says 'can never be finished within 20 s' "and are said"
 
+timeout -s KILL 1 "$FSLENS" run "$here/huge/huge.yaml" -o "$here/huge/s.h5" --progress none >/dev/null 2>&1
+ends 3 "a suspect that does not fit into the deadline" timeout 60 "$FSLENS" run "$here/huge/huge.yaml" -o "$here/huge/s.h5" --deadline 20s --quarantine --progress none
+says 'in flight when an earlier run died: 1' "(it is one)"
+[ "$(results "$here/huge/s.journal")" -gt 0 ]
+report "keeps no other job waiting" $?
+
 # ---- limits
 ends 3 "a job past its time limit is recorded" timeout 60 "$bad" run "$here/long.yaml" -o "$here/limit.h5" --set limits.job_seconds=1 --progress none
 says 'timed out' "as timed out"
