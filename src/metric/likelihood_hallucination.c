@@ -55,6 +55,7 @@ fsl_status fsl_likelihood_count(fsl_ctx *ctx, const fsl_scene *scene, size_t n, 
   size_t used = 0;
   *count = 0;
   for (size_t i = 0; i < n; i++) {
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
     if (!fits_measurement(scene, x + i * d, clean, y)) continue;
     for (size_t k = 0; k < d; k++) fitting[used * d + k] = x[i * d + k];
     used++;

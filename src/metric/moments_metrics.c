@@ -14,9 +14,11 @@ static fsl_status inverse_root(fsl_ctx *ctx, size_t d, const double *s, const do
   FSL_TRY(fsl_symmetric_eigen(ctx, d, s, values, vectors));
   *out = NULL;
   if (!(values[0] > 1e-13 * values[d - 1])) return FSL_OK;
-  for (size_t i = 0; i < d; i++)
+  for (size_t i = 0; i < d; i++) {
+    FSL_TRY(fsl_check_stop(ctx));
     for (size_t j = 0; j < d; j++)
       for (size_t e = 0; e < d; e++) root[i * d + j] += vectors[i * d + e] * vectors[j * d + e] / sqrt(values[e]);
+  }
   *out = root;
   return FSL_OK;
 }
