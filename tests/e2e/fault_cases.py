@@ -14,7 +14,7 @@ import time
 
 import harness
 import journal
-from harness import HOLDS, Marked, data_of, run_to_end
+from harness import HOLDS, Marked, data_of, has_data, run_to_end
 
 HERE = pathlib.Path(__file__).parent
 SHORT, LONG = (HERE / "faults.yaml",), (HERE / "kills.yaml", "--set", "replicates=1", "--set", "grid.noise_level=[0.3]")
@@ -64,7 +64,7 @@ class Cases:
         now = journal.read(out.with_suffix(".journal"))
         left = sorted(path.name for path in out.parent.iterdir() if ".tmp-" in path.name or ".lock" in path.name
                       or ".owner" in path.name)
-        return [("other bytes", data_of(out) != self.expected[spec]), (f"left behind: {left}", left),
+        return [("other bytes", not has_data(out, self.expected[spec])), (f"left behind: {left}", left),
                 ("a job was computed twice", once and max(now.done().values()) > 1),
                 ("the journal is damaged", now.damaged + now.torn > 0)]
 
@@ -170,7 +170,7 @@ class Cases:
         first_status, first_said = first.wait()
         return [(f"the second ends with {status}: {said}", status != 75),
                 (f"it does not say by whom: {said}", HOLDS not in said or named not in said),
-                (f"it waited {waited:.1f} s", not 4.5 < waited < 8),
+                (f"it waited {waited:.1f} s", not 4.5 < waited < 20),
                 ("it changed the journal", not same),
                 (f"the first ends with {first_status}: {first_said}", first_status != 0),
                 *self.next_run(out, LONG)]

@@ -11,7 +11,7 @@ import shutil
 import sys
 
 import journal
-from harness import Report, data_of, run_command, run_to_end, seeded
+from harness import Report, data_of, has_data, run_command, run_to_end, seeded
 
 SPEC = pathlib.Path(__file__).with_name("faults.yaml")
 MEMORY = ("memory", "arena")
@@ -129,10 +129,7 @@ class Loop:
         return done
 
     def complete(self, out):
-        try:
-            return data_of(out) == self.expected
-        except (OSError, KeyError, RuntimeError):
-            return False
+        return has_data(out, self.expected)
 
     def check_next(self, name, out, before):
         """The run that follows has the same folder, and no fault."""

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from harness import Marked, Report, data_of, run_command, run_to_end, seeded
+from harness import NOT_WHOLE, Marked, Report, data_of, has_data, run_command, run_to_end, seeded
 
 WHOLE = "results are the old file or the new one, whole, whenever their writer is killed"
 CLEAN = "what killed writers left is removed by the next"
@@ -51,7 +51,7 @@ class Loop:
     def state(self, name):
         try:
             data = data_of(self.out)
-        except (OSError, KeyError, RuntimeError) as error:
+        except NOT_WHOLE as error:
             return self.report.expect(WHOLE, False, f"{name}: not whole: {error}")
         found = [state for state, wanted in self.states.items() if data == wanted]
         self.report.expect(WHOLE, found, f"{name}: neither the old file nor the new one")
@@ -79,7 +79,7 @@ class Loop:
         for run in runs:
             status, said = run.wait()
             self.report.expect(BOTH, status == 0, f"{name}: a gather ends with {status}: {said[-300:]}")
-        self.report.expect(BOTH, data_of(self.out) == self.states["new"], f"{name}: not the new file")
+        self.report.expect(BOTH, has_data(self.out, self.states["new"]), f"{name}: not the new file")
         self.report.expect(CLEAN, not self.beside(), f"{name}: left behind: {self.beside()}")
 
 

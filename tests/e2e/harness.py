@@ -110,8 +110,19 @@ def run_to_end(command, limit=120, **environment):
     return Marked(command, **environment).wait(limit)
 
 
+NOT_WHOLE = (OSError, KeyError, RuntimeError)
+
+
 def data_of(path):
-    """The data variables' bytes. Every other dataset is read too: a file that is not whole raises OSError or KeyError."""
+    """The data variables' bytes. Every other dataset is read too: a file that is not whole raises NOT_WHOLE."""
     with h5py.File(path) as file:
         file.visititems(lambda _, item: item[()] if isinstance(item, h5py.Dataset) else None)
         return {name: compare_results.bytes_of(item) for name, item in compare_results.variables(file).items()}
+
+
+def has_data(path, expected):
+    """Whether the file is whole and has these data."""
+    try:
+        return data_of(path) == expected
+    except NOT_WHOLE:
+        return False
