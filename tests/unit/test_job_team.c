@@ -173,7 +173,8 @@ static bool fails_at(campaign *c, int size, int rank, fault trouble) {
   return c->fired[rank];
 }
 
-/* Every rank of teams of 2 and 4, and three of 8, at its first chance after each of its exchanges but those of the last round. */
+/* Every rank of teams of 2 and 4, and three of 8, at its first chance after each of its exchanges but those of the last
+ * round. */
 static void fails_after_each_exchange(campaign *c, fault_kind kind) {
   for (int bits = 1; 1 << bits <= SIMULATED_MOST; bits++)
     for (int rank = 0; rank < 1 << bits; rank += bits < 3 ? 1 : 3) {
