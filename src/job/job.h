@@ -11,8 +11,9 @@ typedef struct fsl_job_cache fsl_job_cache;
 fsl_job_cache *fsl_job_cache_create(size_t cap);
 void fsl_job_cache_destroy(fsl_job_cache *cache);
 
-/* Collective over ctx->team; the record (its data part) is the same on every rank. A failure that belongs to the job
- * becomes a failed record and FSL_OK; FSL_ESTOP comes back as it is. The record lives in ctx->arena.
+/* Collective over ctx->team, which agrees on what became of the job before it returns; the record (its data part) is
+ * the same on every rank. A failure that belongs to the job, on whatever rank, becomes a failed record and FSL_OK;
+ * FSL_ESTOP comes back as it is. The record lives in ctx->arena.
  *
  * Fields, by type of job (T = times in the spec's order, M = pooled modes, d, m):
  *   truth     y (m), x_true (d; simulated only), mean (d), covariance (d, d), log_evidence (), method (), stated_error
