@@ -89,7 +89,7 @@ class Cases:
 
     def file_limit(self):
         """The same where files may not grow: every kind of place in the journal, some in the results."""
-        problems, sizes = [], [*range(1, self.journal_bytes, 397), *range(20000, 300000, 60000)]
+        problems, sizes = [], [*range(1, self.journal_bytes, 613), *range(20000, 300000, 60000)]
 
         def one(size):
             out = self.place(f"limit-{size}")

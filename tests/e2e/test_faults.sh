@@ -15,10 +15,11 @@ unseen=$(comm -23 "$here/called" "$here/wrapped" | tr '\n' ' ')
 report "every call that can fail is made to fail${unseen:+: not $unseen}" $?
 
 mkdir "$here/loops" "$here/cases"
-"$PYTHON" tests/e2e/fault_loop.py "$FSLENS" "$faulty" "$here/loops" "${FAULTS:-6}" "${FAULTS_RANKS:-6}" ${FAULTS_SEED:-} || status=1
-
-# Mounts of their own, where that is allowed: they go with the script.
+# The cases mostly wait for each other. Mounts of their own, where that is allowed: they go with the script.
 apart=
 for try in "unshare -m" "unshare -rm"; do [ -z "$apart" ] && $try true 2>/dev/null && apart=$try; done
-$apart "$PYTHON" tests/e2e/fault_cases.py "$FSLENS" "$faulty" "$here/cases" || status=1
+$apart "$PYTHON" tests/e2e/fault_cases.py "$FSLENS" "$faulty" "$here/cases" >"$here/cases.out" 2>&1 &
+"$PYTHON" tests/e2e/fault_loop.py "$FSLENS" "$faulty" "$here/loops" "${FAULTS:-4}" "${FAULTS_RANKS:-5}" ${FAULTS_SEED:-} || status=1
+wait $! || status=1
+cat "$here/cases.out"
 exit $status
