@@ -117,7 +117,10 @@ class Cases:
         else:
             out.parent.chmod(0o755)
         problems = [(f"status {status}: {said}", status != 75 or str(out.with_suffix(".journal")) not in said)]
-        self.report("a folder that may not be written to ends with 75 and is named", [*problems, *self.next_run(out)])
+        problems += self.next_run(out)
+        if mounted:
+            subprocess.run(["umount", out.parent], check=True)
+        self.report("a folder that may not be written to ends with 75 and is named", problems)
 
     # ---- a journal that disappears ----------------------------------------------------------------------------------
 
