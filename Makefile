@@ -98,7 +98,7 @@ $(BUILD)/tests/test_store_lock: WRAP := fcntl kill
 # A journal is bytes that nobody vouches for: what reads it is built once more with the sanitizers for the test that
 # damages journals. Where the compiler has none, the test goes without.
 CHECKED_SRC := $(patsubst %,src/%.c,base/arena base/ctx base/hash base/status base/team base/text job/record \
-  store/crc32c store/journal store/journal_blocks store/journal_read store/lock)
+  store/crc32c store/journal store/journal_blocks store/journal_read store/files store/lock)
 CHECKED_OBJ := $(CHECKED_SRC:%.c=$(BUILD)/checked/%.o)
 $(BUILD)/checked/flags:
 	@mkdir -p $(@D)

@@ -48,9 +48,9 @@ typedef struct fsl_param {
   size_t offset;      /* offsetof the field in the kind's parameter struct */
   const char *preset; /* the default as YAML text; NULL: required, unless optional */
   bool optional;      /* may be absent without a default */
-  double low,
-      high; /* inclusive range of numbers and of array entries; both 0: any finite value; high INFINITY: .inf too */
-  bool open_low;              /* low itself is excluded */
+  double low, high; /* inclusive range of numbers and of array entries; both 0: any finite value. high INFINITY: .inf is
+                       in it */
+  bool open_low;    /* low itself is excluded */
   const char *const *choices; /* NULL-terminated, for FSL_CHOICE and FSL_CHOICE_OR_REAL */
   const char *shape;          /* symbols that unify across parameters, such as "K,d"; NULL: none */
   const char *help;           /* one line */

@@ -15,8 +15,7 @@ static const fsl_usage usage = {
     .least = 2,
 };
 
-/* ---- what is missing ----------------------------------------------------------------------------------------------
- */
+/* ---- what is missing --------------------------------------------------------------------------------------------- */
 
 enum { MOST_NAMED = 10 };
 
@@ -68,8 +67,7 @@ static void report(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const f
   name_missing_jobs(ctx, spec, grid, records);
 }
 
-/* ---- the command ---------------------------------------------------------------------------------------------------
- */
+/* ---- the command ------------------------------------------------------------------------------------------------- */
 
 static fsl_status read_all(fsl_ctx *ctx, size_t n, const char *const *paths, fsl_journal_contents *out) {
   for (size_t i = 0; i < n; i++) {
@@ -80,6 +78,7 @@ static fsl_status read_all(fsl_ctx *ctx, size_t n, const char *const *paths, fsl
       fsl_say(ctx, FSL_LOG_WARN, "%s: damaged in %zu places (%zu bytes); what lay there is left out", paths[i],
               out[i].n_damaged, out[i].damaged_bytes);
   }
+  fsl_collect_warn_mixed(ctx, n, out, NULL);
   return fsl_collect_check(ctx, n, out);
 }
 

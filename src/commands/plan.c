@@ -25,7 +25,7 @@ static const fsl_usage usage = {
     .options = options,
 };
 
-/* ---- jobs ------------------------------------------------------------------------------------------------- */
+/* ---- jobs -------------------------------------------------------------------------------------------------------- */
 
 typedef struct total {
   size_t jobs, bytes, ranks;
@@ -69,8 +69,7 @@ static void print_jobs(const fsl_grid *grid) {
   printf("\n`ranks` is the largest group a job of this type can fill. Times are estimates for one current core.\n");
 }
 
-/* ---- cells
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- cells ------------------------------------------------------------------------------------------------------- */
 
 static void print_cells(const fsl_grid *grid) {
   size_t count[6] = {0};

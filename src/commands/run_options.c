@@ -18,9 +18,9 @@ static const fsl_option options[] = {
     [SET] = {"--set", NULL, "KEY=VALUE",
              "overrides a value of the spec, such as grid.n_train=[64,256]; may be repeated"},
     [ARRAY] = {"--array", NULL, "I/N", "computes part I of N into OUT.I-of-N.journal; `fslens gather` makes OUT.h5"},
-    [DEADLINE] =
-        {"--deadline", NULL, "3500s",
-         "starts only jobs that end in time, such as 3500s, 58m or 1h30m from now (default: SLURM's, if known)"},
+    [DEADLINE] = {"--deadline", NULL, "TIME[/OF]",
+                  "starts only jobs that end in time: 3500s, 58m or 1h30m from now; 100s/1h: 100 s are left of an hour "
+                  "(default: SLURM's end, if known)"},
     [FRESH] = {"--fresh", NULL, NULL, "starts anew: old files are moved aside, never deleted"},
     [RETRY_FAILED] = {"--retry-failed", NULL, NULL, "runs the jobs that failed before once more"},
     [QUARANTINE] = {"--quarantine", NULL, NULL,

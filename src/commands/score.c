@@ -48,8 +48,7 @@ typedef struct scoring {
   hid_t scale[N_AXES], variable[N_SCORES]; /* -1: not made yet */
 } scoring;
 
-/* ---- states -------------------------------------------------------------------------------------------------------
- */
+/* ---- states ------------------------------------------------------------------------------------------------------ */
 
 /* States that are not finite keep their place and get NaN. */
 static size_t count_nonfinite(const states *s) {
@@ -82,8 +81,7 @@ static fsl_status read_states(fsl_ctx *ctx, const fsl_spec *spec, const char *pa
                   out->d);
 }
 
-/* ---- scores ---------------------------------------------------------------------------------------------------------
- */
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 /* Runs of states that share a time are scored together. score: (n, d) each. */
 static fsl_status score_states(const scoring *z, const fsl_entry *method, const fsl_posterior *posterior,
@@ -137,8 +135,7 @@ static fsl_status score_all(scoring *z) {
   return FSL_OK;
 }
 
-/* ---- the file -------------------------------------------------------------------------------------------------------
- */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static fsl_status entry_scale(scoring *z, const char *axis, const char *title, size_t n, const fsl_entry *entries,
                               hid_t *out) {

@@ -33,8 +33,7 @@ static const char *const axes[] = {"prior",   "forward_model", "noise_level", "a
                                    "n_train", "replicate",     "observation", "t"};
 enum { N_AXES = 8, NAME_WIDTH = 24, CELL_WIDTH = 11, MOST_CELL_WIDTH = 20 };
 
-/* ---- picking values
- * --------------------------------------------------------------------------------------------------- */
+/* ---- picking values ---------------------------------------------------------------------------------------------- */
 
 enum { MEAN = -1 }; /* average over an axis */
 
@@ -86,8 +85,7 @@ static void hold_all(const fsl_results_variable *v, long *index) {
   for (size_t i = 0; i < v->rank; i++) index[i] = held(v, i);
 }
 
-/* ---- printing
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- printing ---------------------------------------------------------------------------------------------------- */
 
 static void print_cell(int width, double value) {
   char text[32];
@@ -202,8 +200,7 @@ static void print_tables(table *t, const char *title) {
   print_split(t, title, index, n_split, split);
 }
 
-/* ---- cells ---------------------------------------------------------------------------------------------------------
- */
+/* ---- cells ------------------------------------------------------------------------------------------------------- */
 
 static fsl_status show_cells(fsl_ctx *ctx, const fsl_results_file *file) {
   enum { N_STATUSES = sizeof fsl_cell_status_names / sizeof *fsl_cell_status_names };
@@ -220,8 +217,7 @@ static fsl_status show_cells(fsl_ctx *ctx, const fsl_results_file *file) {
   return FSL_OK;
 }
 
-/* ---- the metric
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- the metric -------------------------------------------------------------------------------------------------- */
 
 static fsl_status show_metric(fsl_ctx *ctx, const fsl_results_file *file, const char *metric, const char *by) {
   fsl_results_variable v, floor;
@@ -240,8 +236,7 @@ static fsl_status show_metric(fsl_ctx *ctx, const fsl_results_file *file, const 
   return FSL_OK;
 }
 
-/* ---- memorisation
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- memorisation ------------------------------------------------------------------------------------------------ */
 
 static void print_atoms(const fsl_results_variable *v, long *index, size_t size_axis) {
   printf("effective atoms");
@@ -287,9 +282,7 @@ static fsl_status show_memorised(fsl_ctx *ctx, const fsl_results_file *file) {
   return FSL_OK;
 }
 
-/* ---- rates
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- rates ------------------------------------------------------------------------------------------------------- */
 
 typedef struct rates {
   fsl_results_variable rate, low, high, points;
@@ -343,9 +336,7 @@ static fsl_status show_budget(fsl_ctx *ctx, const fsl_results_file *file) {
   return FSL_OK;
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the command ------------------------------------------------------------------------------------------------- */
 
 static bool known(const char *what, const char *name, size_t n, const char *const *names) {
   for (size_t i = 0; i < n; i++)

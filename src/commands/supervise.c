@@ -22,10 +22,9 @@ static const fsl_usage usage = {
     .command = "supervise",
     .positional = "-- COMMAND...",
     .help =
-        "Starts a command such as `mpirun -n 8 fslens run SPEC`, and again after a crash, until it is done or gets no\n"
-        "further. Jobs that were in flight at a crash run alone; one that crashes again is set aside. SIGUSR1, "
-        "SIGTERM\n"
-        "and SIGINT stop the run (75), which the same command then continues.",
+        "Starts a command such as `mpirun -n 8 fslens run SPEC`, and again after a crash, until it is done or gets\n"
+        "no further. Jobs that were in flight at a crash run alone; one that crashes again is set aside. SIGUSR1,\n"
+        "SIGTERM and SIGINT stop the run (75), which the same command then continues; a second SIGINT ends it.",
     .least = 1,
 };
 
@@ -40,8 +39,7 @@ typedef struct supervisor {
   unsigned signals; /* that asked for a stop */
 } supervisor;
 
-/* ---- the command ---------------------------------------------------------------------------------------------------
- */
+/* ---- the command ------------------------------------------------------------------------------------------------- */
 
 static const char *base_name(const char *path) {
   const char *const slash = strrchr(path, '/');
@@ -100,8 +98,7 @@ static char **make_command(const supervisor *s, bool first) {
   return command;
 }
 
-/* ---- the child -----------------------------------------------------------------------------------------------------
- */
+/* ---- the child --------------------------------------------------------------------------------------------------- */
 
 /* A group of its own, so that the terminal's Ctrl-C reaches the supervisor alone, which asks for a stop in the way that
  * mpirun passes on; and no input, which a group in the background could not read. */
@@ -116,20 +113,19 @@ static void become_command(const supervisor *s, char **command) {
   _exit(FSL_EXIT_USAGE);
 }
 
-/* The first signal asks for a stop, a third ends at once. */
-static void pass_on(supervisor *s) {
+/* Every signal asks for a stop; SIGINT after another ends at once. */
+static void pass_on(supervisor *s, int signal_number) {
+  const bool at_once = signal_number == SIGINT && s->signals > 0;
   s->signals++;
-  if (s->child > 0 && s->signals <= 2) kill(s->child, SIGUSR1);
-  if (s->child > 0 && s->signals > 2) kill(-s->child, SIGKILL);
+  if (s->child > 0) kill(at_once ? -s->child : s->child, at_once ? SIGKILL : SIGUSR1);
 }
 
-/* Waits for a signal, or `seconds` (INFINITY: for ever); true when the child has ended. */
-static bool wait_for_signal(supervisor *s, double seconds) {
+/* Waits for a signal, or `seconds` (INFINITY: for ever). */
+static void wait_for_signal(supervisor *s, double seconds) {
   const struct timespec time = {.tv_sec = isinf(seconds) ? 3600 : (time_t)seconds,
                                 .tv_nsec = isinf(seconds) ? 0 : (long)(1e9 * (seconds - floor(seconds)))};
   const int got = sigtimedwait(&s->awaited, NULL, &time);
-  if (got == SIGUSR1 || got == SIGTERM || got == SIGINT) pass_on(s);
-  return got == SIGCHLD;
+  if (got == SIGUSR1 || got == SIGTERM || got == SIGINT) pass_on(s, got);
 }
 
 /* Runs the command to its end: its exit status, 128 + n after signal n. */
@@ -152,8 +148,7 @@ static void pause_for(supervisor *s, double seconds) {
   for (double left; s->signals == 0 && (left = end - fsl_now()) > 0;) wait_for_signal(s, left);
 }
 
-/* ---- what the journal says -----------------------------------------------------------------------------------------
- */
+/* ---- what the journal says --------------------------------------------------------------------------------------- */
 
 /* A rank that dies makes mpirun end the others with SIGTERM, which the run takes for a wish to stop: the exit status
  * says that it was a death, and the journal must know. */
@@ -190,7 +185,8 @@ static int supervise(supervisor *s) {
   look(s, &before);
   fsl_restarts restarts = {.records = before.records};
   for (bool first = true;; first = false) {
-    fsl_ending ending = {.status = run_once(s, first), .asked = s->signals > 0};
+    fsl_ending ending = {.status = run_once(s, first)};
+    ending.asked = s->signals > 0;
     look(s, &ending);
     const fsl_verdict verdict = fsl_restart_decide(&restarts, &ending);
     if (verdict.gave_up)

@@ -25,7 +25,7 @@ struct fsl_kernel_mean {
   const double *value, *slope;
 };
 
-/* ---- sums of kernels ---------------------------------------------------------------------------------------- */
+/* ---- sums of kernels --------------------------------------------------------------------------------------------- */
 
 /* Four doubles that compilers for any machine turn into whatever vectors it has. */
 enum { LANES = 4 };
@@ -158,7 +158,7 @@ static fsl_status embedding(fsl_ctx *ctx, const fsl_kernel_mean *kernel, size_t 
   return FSL_OK;
 }
 
-/* ---- one dimension: a table, as every set of samples asks for the same function -------------------------------- */
+/* ---- one dimension: a table, as every set of samples asks for the same function ---------------------------------- */
 
 static double embedding_slope(const fsl_kernel_mean *kernel, double x) {
   double sum = 0;
@@ -341,8 +341,7 @@ fsl_status fsl_kernel_mean_of_mixture(fsl_ctx *ctx, const fsl_mixture *law, doub
   return FSL_OK;
 }
 
-/* ---- draws --------------------------------------------------------------------------------------------------------
- */
+/* ---- draws ------------------------------------------------------------------------------------------------------- */
 
 /* Sum of k over pairs of each of n draws from `first` on and the `span` draws that follow them, around the end. */
 static fsl_status ring_sum(fsl_ctx *ctx, const fsl_kernel_mean *kernel, size_t first, size_t n, size_t span,
@@ -406,8 +405,7 @@ fsl_status fsl_kernel_mean_of_draws(fsl_ctx *ctx, size_t n, size_t d, double *dr
   return FSL_OK;
 }
 
-/* ---- the discrepancy ------------------------------------------------------------------------------------------------
- */
+/* ---- the discrepancy --------------------------------------------------------------------------------------------- */
 
 fsl_status fsl_kernel_mean_mmd2(fsl_ctx *ctx, const fsl_kernel_mean *kernel, size_t n, const double *x, double *out) {
   const size_t d = kernel->d, used = n < FSL_KERNEL_PARTICLES ? n : FSL_KERNEL_PARTICLES;

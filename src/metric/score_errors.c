@@ -74,8 +74,7 @@ static fsl_status expect_by_draws(fsl_ctx *ctx, const judge *j, double t, uint64
   return FSL_OK;
 }
 
-/* ---- d = 1: quadrature ---------------------------------------------------------------------------------------------
- */
+/* ---- d = 1: quadrature ------------------------------------------------------------------------------------------- */
 
 /* log p(x_t | y) at n points, in chunks that keep the work space small. */
 static fsl_status log_densities(fsl_ctx *ctx, const judge *j, double t, size_t n, const double *x, double *out) {
@@ -181,8 +180,7 @@ static fsl_status expect(fsl_ctx *ctx, const judge *j, double t, uint64_t node, 
   return FSL_OK;
 }
 
-/* ---- the three numbers
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the three numbers ------------------------------------------------------------------------------------------- */
 
 static void relative_and_absolute(const judge *j, double t, const expectation *e, double *relative, double *absolute) {
   const double v = j->diffusion->v(j->diffusion, t), d = (double)j->d;

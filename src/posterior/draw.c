@@ -49,8 +49,7 @@ static fsl_status add_noise(fsl_ctx *ctx, fsl_key key, uint64_t stream, uint64_t
   return FSL_OK;
 }
 
-/* ---- atoms: p(x_t | y) --------------------------------------------------------------------------------------------
- */
+/* ---- atoms: p(x_t | y) ------------------------------------------------------------------------------------------- */
 
 static bool owns(const fsl_atom_set *set, size_t leaf) {
   return leaf >= set->first_leaf && leaf < set->first_leaf + set->own_leaves;
@@ -101,8 +100,7 @@ fsl_status fsl_atoms_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a
   return add_noise(ctx, key, STREAM_NORMALS, first, n, set->d, v, x);
 }
 
-/* ---- one pick a state inside a block ------------------------------------------------------------------------------
- */
+/* ---- one pick a state inside a block ----------------------------------------------------------------------------- */
 
 /* States `list` (count of them) look for their shares inside one block; picked[i] is the atom of list[i]. */
 typedef struct search {
@@ -175,8 +173,7 @@ static void nan_where_none(size_t n, size_t d, const size_t *part, size_t none, 
     for (size_t j = 0; j < d && part[i] == none; ++j) x0[i * d + j] = NAN;
 }
 
-/* ---- atoms: p(x_0 | x_t, y) -----------------------------------------------------------------------------------------
- */
+/* ---- atoms: p(x_0 | x_t, y) -------------------------------------------------------------------------------------- */
 
 /* (maximum, sum) of the posterior side of this rank's leaves at every state. */
 static fsl_status leaf_table(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, double *table) {
@@ -256,8 +253,7 @@ fsl_status fsl_atoms_draw_x0(fsl_ctx *ctx, const fsl_posterior *posterior, doubl
   return FSL_OK;
 }
 
-/* ---- mixtures -----------------------------------------------------------------------------------------------------
- */
+/* ---- mixtures ---------------------------------------------------------------------------------------------------- */
 
 fsl_status fsl_mixtures_draw(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, fsl_key key,
                              uint64_t first, size_t n, double *x, double *x0) {

@@ -5,7 +5,7 @@
 #include "posterior/create.h"
 #include "posterior/pass.h"
 
-/* ---- atoms: a training set (its leaves shared out over the team) or a discrete population (whole on every rank) ---
+/* ---- atoms: a training set (its leaves shared out over the team) or a discrete population (whole on every rank) ----
  */
 
 typedef struct fsl_atom_set {
@@ -74,8 +74,7 @@ FSL_CHECKED fsl_status fsl_group_states(fsl_ctx *ctx, const fsl_group *group, co
 void fsl_group_rotate(const fsl_group *group, size_t d, const double *x, double *out);   /* U^T x */
 void fsl_group_unrotate(const fsl_group *group, size_t d, const double *x, double *out); /* U x */
 
-/* ---- the posterior ------------------------------------------------------------------------------------------------
- */
+/* ---- the posterior ----------------------------------------------------------------------------------------------- */
 
 struct fsl_posterior {
   const fsl_problem *problem;

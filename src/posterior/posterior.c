@@ -6,8 +6,7 @@
 #include "base/linalg.h"
 #include "posterior/internal.h"
 
-/* ---- equal atoms --------------------------------------------------------------------------------------------------
- */
+/* ---- equal atoms ------------------------------------------------------------------------------------------------- */
 
 typedef struct row_order {
   size_t d;
@@ -53,8 +52,7 @@ static fsl_status merge_equal(fsl_ctx *ctx, fsl_atom_set *set) {
   return FSL_OK;
 }
 
-/* ---- making one -----------------------------------------------------------------------------------------------------
- */
+/* ---- making one -------------------------------------------------------------------------------------------------- */
 
 static fsl_status find_forward(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set *set) {
   double *forward;
@@ -178,8 +176,7 @@ fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_problem *problem,
   return FSL_OK;
 }
 
-/* ---- what it is -----------------------------------------------------------------------------------------------------
- */
+/* ---- what it is -------------------------------------------------------------------------------------------------- */
 
 size_t fsl_posterior_dimension(const fsl_posterior *posterior) {
   return posterior->prior.d;
@@ -211,8 +208,7 @@ size_t fsl_posterior_bytes(uint64_t n_atoms, size_t d, size_t m, size_t n_states
   return atoms + sizeof(double) * 2 * n_states * record;
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------------------
- */
+/* ---- questions --------------------------------------------------------------------------------------------------- */
 
 /* Gives work space back, also after a failure. */
 static fsl_status done(fsl_ctx *ctx, fsl_arena_mark mark, fsl_status status) {
@@ -277,8 +273,7 @@ fsl_status fsl_posterior_draw_x0(fsl_ctx *ctx, const fsl_posterior *posterior, d
                                   : fsl_mixtures_draw_x0(ctx, posterior, a, v, key, stream, first, n, x, x0));
 }
 
-/* ---- as mixtures
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- as mixtures ------------------------------------------------------------------------------------------------- */
 
 fsl_status fsl_posterior_prior_law(fsl_ctx *ctx, const fsl_posterior *posterior, fsl_mixture *out) {
   const fsl_atom_set *set = &posterior->atoms;

@@ -9,8 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- a job that does not come back ---------------------------------------------------------------------------------
- */
+/* ---- a job that does not come back ------------------------------------------------------------------------------- */
 
 typedef struct lonely {
   fsl_ctx *ctx;
@@ -29,11 +28,10 @@ static void give_up(void *self, bool timed_out) {
   if (status == FSL_OK) status = fsl_campaign_stop(l->ctx, c, timed_out ? FSL_END_GAVE_UP : FSL_END_STOPPED);
   if (status == FSL_OK) status = fsl_campaign_close(l->ctx, c, &exit_status);
   if (status != FSL_OK) fprintf(stderr, "fslens: %s\n", l->ctx->error);
-  _exit(status == FSL_OK ? exit_status : status == FSL_EIO ? 75 : 1);
+  _exit(fsl_exit_status(status, exit_status));
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 static fsl_status take(lonely *l, const fsl_ctx *own, fsl_status status, const uint8_t *bytes, size_t size) {
   if (status == FSL_OK) return fsl_campaign_take(l->ctx, l->campaign, bytes, size);

@@ -5,13 +5,13 @@
 #include "grid/cost.h"
 #include "grid/describe.h"
 #include "store/collect.h"
+#include "store/files.h"
 #include "store/signature.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* One fdatasync serves all records of this many seconds; on a slow disk of more, so that waiting for it takes no more
  * than a twentieth of the time. */
@@ -31,8 +31,7 @@ void fsl_campaign_keep(fsl_campaign *c, size_t job, const fsl_record *record) {
   (*(record->status == FSL_RECORD_DONE ? &c->counts.done : &c->counts.failed))++;
 }
 
-/* ---- what may start ------------------------------------------------------------------------------------------------
- */
+/* ---- what may start ---------------------------------------------------------------------------------------------- */
 
 int64_t fsl_campaign_candidate(const fsl_campaign *c, size_t *cursor) {
   const bool suspects_left = c->next < c->n_suspects;
@@ -60,10 +59,15 @@ bool fsl_campaign_fits(const fsl_campaign *c, int64_t job, size_t ranks) {
   return fsl_now() + fsl_calibration_upper(&c->calibration, &c->grid->jobs[job], (int)ranks) <= c->deadline;
 }
 
+/* Over what has started. */
+static void advance(fsl_campaign *c) {
+  while (c->next < c->n_pending && c->started[c->pending[c->next]]) c->next++;
+}
+
 void fsl_campaign_pass_over(fsl_campaign *c, int64_t job) {
   for (size_t i = c->next; i < c->n_suspects; i++)
     if (c->pending[i] == job) c->started[job] = true;
-  while (c->next < c->n_pending && c->started[c->pending[c->next]]) c->next++;
+  advance(c);
 }
 
 /* "SLURM_JOB_ID=7 ..." */
@@ -80,8 +84,8 @@ static const char *list_slurm(fsl_arena *arena) {
 }
 
 static fsl_status begin(fsl_ctx *ctx, fsl_campaign *c) {
-  char host[256] = "unknown";
-  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  char host[256];
+  fsl_host_name(host);
   const fsl_shard array = c->options->array;
   const fsl_journal_run run = {.began = fsl_campaign_time(),
                                .ranks = (unsigned)c->ranks,
@@ -92,6 +96,7 @@ static fsl_status begin(fsl_ctx *ctx, fsl_campaign *c) {
                                .command = c->options->command_line,
                                .slurm = list_slurm(ctx->arena)};
   if (run.signature == NULL || run.slurm == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the journal");
+  fsl_collect_warn_mixed(ctx, c->n_journals, c->journals, run.signature);
   FSL_TRY(fsl_journal_begin(ctx, c->journal, &run));
   c->begun = true;
   return FSL_OK;
@@ -106,13 +111,12 @@ fsl_status fsl_campaign_start(fsl_ctx *ctx, fsl_campaign *c, int64_t job, fsl_al
   c->started[job] = true;
   c->suspect_runs = alone;
   c->n_running++;
-  while (c->next < c->n_pending && c->started[c->pending[c->next]]) c->next++;
+  advance(c);
   *out = (fsl_allowance){c->spec->job_seconds, c->deadline - fsl_now(), history->attempts};
   return FSL_OK;
 }
 
-/* ---- what comes back -----------------------------------------------------------------------------------------------
- */
+/* ---- what comes back --------------------------------------------------------------------------------------------- */
 
 static fsl_status keep_bytes(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
   fsl_record *record;
@@ -147,10 +151,10 @@ void fsl_campaign_drop(fsl_campaign *c) {
 }
 
 fsl_status fsl_campaign_fail(fsl_ctx *ctx, fsl_campaign *c, int64_t job, fsl_record_status status, const char *why) {
-  char host[256] = "";
+  char host[256];
   uint8_t *bytes;
   size_t size;
-  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  fsl_host_name(host);
   const fsl_record record = {.job = c->grid->jobs[job].identity,
                              .status = status,
                              .error = why,
@@ -159,7 +163,7 @@ fsl_status fsl_campaign_fail(fsl_ctx *ctx, fsl_campaign *c, int64_t job, fsl_rec
   FSL_TRY(fsl_record_encode(ctx, &record, &bytes, &size));
   if (!c->begun) FSL_TRY(begin(ctx, c));
   FSL_TRY(keep_bytes(ctx, c, bytes, size));
-  while (c->next < c->n_pending && c->started[c->pending[c->next]]) c->next++;
+  advance(c);
   return fsl_campaign_sync(ctx, c, true);
 }
 
@@ -195,8 +199,21 @@ fsl_status fsl_campaign_sync(fsl_ctx *ctx, fsl_campaign *c, bool at_once) {
   return status;
 }
 
-/* ---- the end -------------------------------------------------------------------------------------------------------
- */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+int fsl_exit_status(fsl_status status, int finished) {
+  switch (status) {
+  case FSL_OK:
+    return finished;
+  case FSL_EINPUT:
+    return 2;
+  case FSL_EIO:
+  case FSL_ESTOP:
+    return 75;
+  default:
+    return 1;
+  }
+}
 
 static bool can_ever_fit(const fsl_campaign *c, int64_t job) {
   const size_t ranks = most_ranks(c, job);

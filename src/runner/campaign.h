@@ -101,6 +101,9 @@ FSL_CHECKED fsl_status fsl_campaign_overdue(fsl_ctx *ctx, fsl_campaign *campaign
 FSL_CHECKED fsl_status fsl_campaign_stop(fsl_ctx *ctx, fsl_campaign *campaign, fsl_journal_reason reason);
 /* Makes everything taken durable when some time has passed since the last time, or `now` at once. */
 FSL_CHECKED fsl_status fsl_campaign_sync(fsl_ctx *ctx, fsl_campaign *campaign, bool at_once);
+/* What the program ends with: 2 for wrong input, 75 where the system refused or a stop was asked for, 1 for the rest;
+ * `finished` where all went well. */
+int fsl_exit_status(fsl_status status, int finished);
 /* Ends the run in the journal, writes the results file (unless it is one of an array) and lets go of the journal.
  * *exit_status: 0 all done, 3 some failed or can never fit into the deadline, 75 stopped early. */
 FSL_CHECKED fsl_status fsl_campaign_close(fsl_ctx *ctx, fsl_campaign *campaign, int *exit_status);

@@ -15,8 +15,7 @@
 /* Seconds to wait for another run on the same journal: the ranks of one that was killed may outlive it by a little. */
 static const double patience = 5;
 
-/* ---- the journals -------------------------------------------------------------------------------------------------
- */
+/* ---- the journals ------------------------------------------------------------------------------------------------ */
 
 /* A file that is there gets the next free name with a number behind it: never deleted. */
 static fsl_status move_aside(fsl_ctx *ctx, const char *path) {
@@ -88,8 +87,7 @@ static fsl_status open_journals(fsl_ctx *ctx, fsl_campaign *c) {
   return rules ? FSL_OK : fsl_journal_spec(ctx, c->journal, &campaign);
 }
 
-/* ---- what was finished --------------------------------------------------------------------------------------------
- */
+/* ---- what was finished ------------------------------------------------------------------------------------------- */
 
 static fsl_status take_over(fsl_ctx *ctx, fsl_campaign *c) {
   const fsl_record **found;
@@ -115,8 +113,7 @@ static fsl_status stripe(fsl_ctx *ctx, fsl_campaign *c) {
   return FSL_OK;
 }
 
-/* ---- what is left -------------------------------------------------------------------------------------------------
- */
+/* ---- what is left ------------------------------------------------------------------------------------------------ */
 
 typedef struct waiting_job {
   bool suspect;
@@ -151,10 +148,17 @@ static fsl_status sort_pending(fsl_ctx *ctx, fsl_campaign *c) {
   return FSL_OK;
 }
 
+/* A sibling may be running at this moment, which looks like a death: only this run's own journal accuses. */
+static void read_history(fsl_campaign *c) {
+  for (size_t i = 1; i < c->n_journals; i++) fsl_history_read(c->index, &c->journals[i], c->grid->n_jobs, c->history);
+  for (size_t i = 0; i < c->grid->n_jobs; i++) c->history[i] = (fsl_job_history){.attempts = c->history[i].attempts};
+  fsl_history_read(c->index, &c->journals[0], c->grid->n_jobs, c->history);
+}
+
 /* Which jobs were in flight at deaths: the condemned ones are set aside, the rest named. */
 static fsl_status judge(fsl_ctx *ctx, fsl_campaign *c) {
   size_t n_suspects = 0;
-  for (size_t i = 0; i < c->n_journals; i++) fsl_history_read(c->index, &c->journals[i], c->grid->n_jobs, c->history);
+  read_history(c);
   for (size_t i = 0; i < c->grid->n_jobs; i++) {
     if (!c->mine[i] || c->records[i] != NULL) continue;
     if (c->options->quarantine && c->history[i].condemned)

@@ -31,8 +31,7 @@ typedef struct master {
   double stopped; /* when a stop was asked for, or the journal failed; INFINITY: it was not */
 } master;
 
-/* ---- handing out --------------------------------------------------------------------------------------------------
- */
+/* ---- handing out ------------------------------------------------------------------------------------------------- */
 
 static int64_t nanoseconds(double seconds) {
   if (!(seconds < 1e9)) return INT64_MAX;
@@ -110,8 +109,7 @@ static fsl_status start_jobs(fsl_ctx *ctx, master *m) {
   return FSL_OK;
 }
 
-/* ---- taking answers ------------------------------------------------------------------------------------------------
- */
+/* ---- taking answers ---------------------------------------------------------------------------------------------- */
 
 /* The first worker of a block answered: it is free, and found again, once nothing more is expected of it. */
 static void settle(master *m, worker_state *worker) {
@@ -171,8 +169,7 @@ static fsl_status poll(fsl_ctx *ctx, master *m, bool *idle) {
   return found ? take_answer(ctx, m, &envelope) : fsl_campaign_sync(ctx, m->campaign, false);
 }
 
-/* ---- workers that do not answer ------------------------------------------------------------------------------------
- */
+/* ---- workers that do not answer ---------------------------------------------------------------------------------- */
 
 /* A job that ignores its time limit is recorded, and its workers are given up: they cannot be interrupted, and the
  * others go on without them. */
@@ -192,8 +189,7 @@ static fsl_status look_for_overdue(fsl_ctx *ctx, master *m) {
   return FSL_OK;
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 static fsl_status look_for_stop(fsl_ctx *ctx, master *m, fsl_status trouble) {
   const bool asked = *ctx->stop != 0, late = fsl_now() > m->campaign->deadline;

@@ -23,7 +23,7 @@ static void write_log(void *self, fsl_log_level level, const char *text) {
   fprintf(stderr, "fslens: %s%s\n", level == FSL_LOG_WARN ? "warning: " : "", text);
 }
 
-/* ---- MPI ------------------------------------------------------------------------------------------------------- */
+/* ---- MPI --------------------------------------------------------------------------------------------------------- */
 
 /* Set by mpirun (Open MPI 4 and 5, MPICH) and srun; without them one process does everything and needs no MPI. */
 static bool launched_by_mpi(void) {
@@ -44,8 +44,7 @@ static process start_process(void) {
   return p;
 }
 
-/* ---- the spec, the same on every rank -----------------------------------------------------------------------------
- */
+/* ---- the spec, the same on every rank ---------------------------------------------------------------------------- */
 
 static fsl_status read_file(fsl_ctx *ctx, const char *path, char **text, uint64_t *length) {
   enum { MOST = 4 << 20 };
@@ -99,7 +98,7 @@ static fsl_status load(fsl_ctx *ctx, const process *p, const fsl_run_options *op
   return fsl_grid_create(ctx, spec, grid);
 }
 
-/* ---- the ways to take part ----------------------------------------------------------------------------------- */
+/* ---- the ways to take part --------------------------------------------------------------------------------------- */
 
 typedef struct outcome {
   int exit_status;
@@ -169,20 +168,6 @@ static fsl_status take_part(fsl_ctx *ctx, const process *p, const fsl_run_option
   return status;
 }
 
-static int exit_status_of(fsl_status status, int finished) {
-  switch (status) {
-  case FSL_OK:
-    return finished;
-  case FSL_EINPUT:
-    return 2;
-  case FSL_EIO:
-  case FSL_ESTOP:
-    return 75;
-  default:
-    return 1;
-  }
-}
-
 static fsl_status run(fsl_ctx *ctx, const process *p, const fsl_run_options *options, outcome *out) {
   fsl_spec *const spec = ctx->arena == NULL ? NULL : fsl_arena_get(ctx->arena, 1, sizeof *spec);
   fsl_grid *const grid = spec == NULL ? NULL : fsl_arena_get(ctx->arena, 1, sizeof *grid);
@@ -202,7 +187,7 @@ int fsl_run_campaign(const fsl_run_options *options) {
   const fsl_status status = run(&ctx, &p, options, &out);
   if (status != FSL_OK && ctx.error[0] != '\0') fprintf(stderr, "fslens: %s\n", ctx.error);
   fsl_arena_destroy(ctx.arena);
-  const int exit_status = p.rank == 0 ? exit_status_of(status, out.exit_status) : 0;
+  const int exit_status = p.rank == 0 ? fsl_exit_status(status, out.exit_status) : 0;
   if (out.lost_workers) MPI_Abort(MPI_COMM_WORLD, exit_status);
   if (p.has_mpi) MPI_Finalize();
   return exit_status;

@@ -1,17 +1,17 @@
 /* runner/worker.c: see worker.h. */
 #include "runner/worker.h"
 
+#include "store/files.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CACHE_BYTES = 256 << 20 };
 
 fsl_status fsl_bench_create(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, fsl_bench *out) {
   *out = (fsl_bench){.spec = spec, .grid = grid, .cache = fsl_job_cache_create(CACHE_BYTES)};
   if (out->cache == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a worker's cache");
-  if (gethostname(out->host, sizeof out->host - 1) != 0) snprintf(out->host, sizeof out->host, "unknown");
+  fsl_host_name(out->host);
   return FSL_OK;
 }
 

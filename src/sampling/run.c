@@ -18,8 +18,7 @@ typedef struct walk {
   fsl_noise_source source;
 } walk;
 
-/* ---- the field ----------------------------------------------------------------------------------------------------
- */
+/* ---- the field --------------------------------------------------------------------------------------------------- */
 
 static fsl_status moments_at(fsl_ctx *ctx, walk *w, double t, const double *x, double *mean) {
   const fsl_run *const run = w->run;
@@ -45,8 +44,7 @@ static fsl_status field(fsl_ctx *ctx, void *self, double t, const double *x, dou
   return w->run->approximation->score(ctx, w->run->approximation_params, &w->states, score);
 }
 
-/* ---- freezing ------------------------------------------------------------------------------------------------------
- */
+/* ---- freezing ---------------------------------------------------------------------------------------------------- */
 
 static bool is_finite(size_t d, const double *x) {
   for (size_t j = 0; j < d; j++)
@@ -71,8 +69,7 @@ static void record(const walk *w, int64_t index, size_t frozen, const fsl_sample
   out->nonfinite[index] = frozen;
 }
 
-/* ---- integrated methods -------------------------------------------------------------------------------------------
- */
+/* ---- integrated methods ------------------------------------------------------------------------------------------ */
 
 static fsl_status start(fsl_ctx *ctx, walk *w) {
   const fsl_run *const run = w->run;
@@ -135,8 +132,7 @@ static fsl_status integrate(fsl_ctx *ctx, walk *w, fsl_samples *out) {
   return FSL_OK;
 }
 
-/* ---- methods that draw ---------------------------------------------------------------------------------------------
- */
+/* ---- methods that draw ------------------------------------------------------------------------------------------- */
 
 /* Index of the largest time below `t`; n_times when there is none. */
 static size_t next_time(const fsl_run *run, double t) {
@@ -164,8 +160,7 @@ static fsl_status chain(fsl_ctx *ctx, walk *w, fsl_samples *out) {
   return FSL_OK;
 }
 
-/* ---- the run
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
 
 static fsl_status check_run(fsl_ctx *ctx, const fsl_run *run) {
   const char *const name = run->approximation->head.name;

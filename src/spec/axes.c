@@ -7,7 +7,7 @@
 enum { MOST_ENTRIES = 1000, LONGEST_NAME = 100 };
 static const double most_samples = 0x1p40;
 
-/* ---- lists ------------------------------------------------------------------------------------------------------ */
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 /* The list under `key`; a single value stands for a list of one. */
 static const fsl_node *find_axis(fsl_reader *r, const fsl_node *grid, const char *key, size_t *n) {
@@ -107,7 +107,7 @@ static bool check_distinct(fsl_reader *r, const fsl_node *axis, size_t n, const 
   return good;
 }
 
-/* ---- entries of kinds ------------------------------------------------------------------------------------- */
+/* ---- entries of kinds -------------------------------------------------------------------------------------------- */
 
 /* The name given, if there is one. It becomes a coordinate of the results file. */
 static bool read_own_name(fsl_reader *r, const fsl_node *node, const char **out) {
@@ -149,8 +149,7 @@ static bool read_entries(fsl_reader *r, const fsl_node *grid, const char *key, c
   return name_entries(r, axis, *n, entries) && check_distinct(r, axis, *n, entries) && good;
 }
 
-/* ---- noise levels
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- noise levels ------------------------------------------------------------------------------------------------ */
 
 static bool check_std(fsl_reader *r, fsl_place place, fsl_array std) {
   for (size_t i = 0; i < fsl_array_size(std); i++)
@@ -245,8 +244,7 @@ static bool read_noise(fsl_reader *r, const fsl_node *grid) {
   return good;
 }
 
-/* ---- training-set sizes
- * --------------------------------------------------------------------------------------------------- */
+/* ---- training-set sizes ------------------------------------------------------------------------------------------ */
 
 static bool read_size(fsl_reader *r, const fsl_node *node, double *out) {
   if (!fsl_bind_real(&r->b, node, "n_train", out)) return false;

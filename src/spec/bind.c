@@ -14,7 +14,7 @@ fsl_place fsl_bind_place(const fsl_node *map, const char *name, fsl_place otherw
   return value == NULL ? otherwise : value->place;
 }
 
-/* ---- known keys ----------------------------------------------------------------------------------------------- */
+/* ---- known keys -------------------------------------------------------------------------------------------------- */
 
 bool fsl_bind_known_keys(fsl_binder *b, const fsl_node *map, const fsl_kind *kind, const char *const *others) {
   const char *names[MOST_KEYS];
@@ -36,7 +36,7 @@ bool fsl_bind_known_keys(fsl_binder *b, const fsl_node *map, const fsl_kind *kin
   return good;
 }
 
-/* ---- shapes: symbols such as "K,d" stand for the same number everywhere in an entry ----------------------- */
+/* ---- shapes: symbols such as "K,d" stand for the same number everywhere in an entry ------------------------------ */
 
 typedef struct symbol {
   char name;
@@ -101,8 +101,7 @@ static bool unify_param(fsl_binder *b, fsl_place place, const fsl_param *param, 
   }
 }
 
-/* ---- one parameter
- * --------------------------------------------------------------------------------------------------- */
+/* ---- one parameter ----------------------------------------------------------------------------------------------- */
 
 /* A default is YAML text and goes through the same code as the spec's own. */
 static bool bind_preset(fsl_binder *b, const fsl_param *param, void *field) {
@@ -129,8 +128,7 @@ static bool bind_param(fsl_binder *b, const fsl_node *map, fsl_place place, cons
                       fsl_type_name(param->type));
 }
 
-/* ---- a whole kind
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- a whole kind ------------------------------------------------------------------------------------------------ */
 
 static bool run_check(fsl_binder *b, const fsl_node *map, fsl_place place, const fsl_kind *kind, const void *params) {
   const char *bad = NULL;

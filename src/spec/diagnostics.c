@@ -11,7 +11,7 @@ void fsl_diagnostics_start(fsl_diagnostics *d, fsl_arena *arena) {
   *d = (fsl_diagnostics){.arena = arena};
 }
 
-/* ---- adding a line --------------------------------------------------------------------------------------------- */
+/* ---- adding a line ----------------------------------------------------------------------------------------------- */
 
 /* An error is one line, whatever bytes a spec holds. */
 static void keep_on_one_line(char *text) {
@@ -61,8 +61,7 @@ bool fsl_complain_name(fsl_diagnostics *d, fsl_place place, const char *wanted, 
   return false;
 }
 
-/* ---- all lines ----------------------------------------------------------------------------------------------------
- */
+/* ---- all lines --------------------------------------------------------------------------------------------------- */
 
 static bool comes_after(fsl_place a, fsl_place b) {
   const bool a_is_set = strcmp(a.file, "--set") == 0, b_is_set = strcmp(b.file, "--set") == 0;

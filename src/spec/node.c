@@ -82,7 +82,7 @@ static fsl_node *new_node(loader *l, fsl_node_type type, yaml_mark_t mark) {
 
 static fsl_node *parse_node(loader *l, const yaml_event_t *event, int depth);
 
-/* ---- children: arrays that double ------------------------------------------------------------------------------ */
+/* ---- children: arrays that double -------------------------------------------------------------------------------- */
 
 static bool grow(fsl_arena *arena, size_t n, fsl_node ***list) {
   if (n != 0 && (n < 4 || (n & (n - 1)) != 0)) return true;
@@ -182,7 +182,7 @@ static fsl_node *parse_node(loader *l, const yaml_event_t *event, int depth) {
   return NULL;
 }
 
-/* ---- the document ----------------------------------------------------------------------------------------- */
+/* ---- the document ------------------------------------------------------------------------------------------------ */
 
 static bool expect(loader *l, yaml_event_type_t type, const char *otherwise) {
   yaml_event_t event;
@@ -220,8 +220,7 @@ fsl_node *fsl_node_parse(fsl_ctx *ctx, fsl_diagnostics *d, const char *file, con
   return l.failed ? NULL : root;
 }
 
-/* ---- looking at a tree
- * ------------------------------------------------------------------------------------------------ */
+/* ---- looking at a tree ------------------------------------------------------------------------------------------- */
 
 const fsl_node *fsl_node_find(const fsl_node *map, const char *key) {
   if (map == NULL || map->type != FSL_NODE_MAP) return NULL;

@@ -19,8 +19,7 @@ static bool out_of_memory(const override *o) {
   return fsl_complain(o->b->d, place_of(o, o->text), "out of memory");
 }
 
-/* ---- the value: parsed behind as many lines and columns as stand before it, so that its places are right ----------
- */
+/* ---- the value: parsed behind as many lines and columns as stand before it, so that its places are right --------- */
 
 static fsl_node *parse_value(const override *o, const char *value) {
   const size_t lines = (size_t)o->number - 1, columns = (size_t)(value - o->text), length = strlen(value);
@@ -39,7 +38,7 @@ static fsl_node *parse_value(const override *o, const char *value) {
   return fsl_node_parse(o->b->ctx, o->b->d, "--set", padded, lines + columns + length);
 }
 
-/* ---- the path --------------------------------------------------------------------------------------------------- */
+/* ---- the path ---------------------------------------------------------------------------------------------------- */
 
 /* The item of a list by its number, or the value of a map by its key; NULL when it is not there. */
 static fsl_node **find_slot(fsl_node *node, const char *key) {

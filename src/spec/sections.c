@@ -158,7 +158,7 @@ const fsl_kind fsl_spec_settings[FSL_N_SETTINGS] = {
                              .params_size = sizeof(limits_settings)},
 };
 
-/* ---- name and seed ---------------------------------------------------------------------------------------- */
+/* ---- name and seed ----------------------------------------------------------------------------------------------- */
 
 static bool read_name(fsl_reader *r) {
   const fsl_node *const node = fsl_node_find(r->root, "name");
@@ -185,8 +185,7 @@ static bool read_seed(fsl_reader *r) {
   return true;
 }
 
-/* ---- observations
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- observations ------------------------------------------------------------------------------------------------ */
 
 static bool take_y(fsl_reader *r, fsl_place place, fsl_array y) {
   if (y.shape[0] == 0 || y.shape[0] > MOST_OBSERVATIONS || y.shape[1] == 0)
@@ -215,8 +214,7 @@ static bool read_observations(fsl_reader *r) {
   return true;
 }
 
-/* ---- diffusion and sampler
- * ------------------------------------------------------------------------------------------------ */
+/* ---- diffusion and sampler --------------------------------------------------------------------------------------- */
 
 /* The kind that a section names, with its parameters; `fallback` where it names none. */
 static bool read_kind(fsl_reader *r, const fsl_node *node, const fsl_heads *heads, const char *what,
@@ -271,8 +269,7 @@ static bool read_sampler(fsl_reader *r) {
   return read_sampler_settings(r, node) && good;
 }
 
-/* ---- times and metrics
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- times and metrics ------------------------------------------------------------------------------------------- */
 
 static bool check_time(fsl_reader *r, fsl_place place, const double *times, size_t i) {
   if (!(times[i] > 0 && times[i] < r->spec->t_max))
@@ -327,8 +324,7 @@ static bool read_metrics(fsl_reader *r) {
   return good;
 }
 
-/* ---- output and budget
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- output and budget ------------------------------------------------------------------------------------------- */
 
 static bool read_output(fsl_reader *r) {
   static const char *const own[] = {"samples", NULL}, *const kept[] = {"none", "final", "all", NULL};

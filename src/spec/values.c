@@ -17,7 +17,7 @@ static bool out_of_memory(fsl_binder *b, const fsl_node *node) {
   return fsl_complain(b->d, node->place, "out of memory");
 }
 
-/* ---- scalars ---------------------------------------------------------------------------------------------- */
+/* ---- scalars ----------------------------------------------------------------------------------------------------- */
 
 static bool is_plain(const fsl_node *node) {
   return node->type == FSL_NODE_SCALAR && !node->quoted;
@@ -71,8 +71,7 @@ bool fsl_bind_choice(fsl_binder *b, const fsl_node *node, const char *what, cons
   return fsl_complain_name(b->d, node->place, node->text, n, choices, "'%s' is '%.60s'", what, node->text);
 }
 
-/* ---- ranges
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
 static bool in_range(fsl_binder *b, const fsl_node *node, const fsl_param *param, double value) {
   if (!isfinite(value) && !(value > 0 && isinf(param->high)))
@@ -103,8 +102,7 @@ static bool array_in_range(fsl_binder *b, const fsl_node *node, const fsl_param 
   return good;
 }
 
-/* ---- arrays
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------------------------------------------------ */
 
 static bool finite_real(fsl_binder *b, const fsl_node *node, const char *what, double *out) {
   if (!fsl_bind_real(b, node, what, out)) return false;
@@ -178,8 +176,7 @@ static bool bind_integers(fsl_binder *b, const fsl_node *node, const fsl_param *
   return true;
 }
 
-/* ---- covariances
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- covariances ------------------------------------------------------------------------------------------------- */
 
 static bool bind_number_as_array(fsl_binder *b, const fsl_node *node, const char *what, fsl_array *out) {
   double *const value = fsl_arena_get(b->ctx->arena, 1, sizeof *value);
@@ -208,8 +205,7 @@ static bool bind_covariances(fsl_binder *b, const fsl_node *node, const char *wh
   return true;
 }
 
-/* ---- files, and all types
- * --------------------------------------------------------------------------------------------------- */
+/* ---- files, and all types ---------------------------------------------------------------------------------------- */
 
 static bool bind_file(fsl_binder *b, const fsl_node *node, const char *what, const char **out) {
   const char *text = NULL;

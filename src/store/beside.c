@@ -2,6 +2,7 @@
 #include "store/beside.h"
 
 #include "base/text.h"
+#include "store/files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,8 +22,8 @@ static unsigned long long namespace_number(void) {
 
 /* What the names of all writers in this host and namespace begin with. */
 static char *writers_prefix(fsl_arena *arena, const char *path) {
-  char host[256] = "unknown";
-  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  char host[256];
+  fsl_host_name(host);
   for (char *c = host; *c != '\0'; c++)
     if (*c == '/') *c = '_';
   return fsl_text_format(arena, "%s.tmp-%s-%llu-", path, host, namespace_number());
@@ -70,15 +71,13 @@ static void remove_orphans(const char *folder, const char *prefix) {
 }
 
 fsl_status fsl_beside(fsl_ctx *ctx, const char *path, const char **out) {
-  const char *const prefix = writers_prefix(ctx->arena, path), *const slash = strrchr(path, '/');
-  const size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+  const char *const prefix = writers_prefix(ctx->arena, path), *const folder = fsl_folder_of(ctx->arena, path);
   *out = NULL;
-  const char *const folder = length == 0 ? "." : fsl_text_format(ctx->arena, "%.*s", (int)length, path);
   const unsigned long long start = start_of(getpid());
   if (prefix != NULL)
     *out = start == 0 ? fsl_text_format(ctx->arena, "%s%ld", prefix, (long)getpid())
                       : fsl_text_format(ctx->arena, "%s%ld.%llu", prefix, (long)getpid(), start);
   if (*out == NULL || folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
-  remove_orphans(folder, prefix + length);
+  remove_orphans(folder, prefix + fsl_folder_length(path));
   return FSL_OK;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-static fsl_status check_campaigns(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals) {
+fsl_status fsl_collect_check(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals) {
   const fsl_journal_contents *first = NULL;
   for (size_t i = 0; i < n; i++) {
     const fsl_journal_contents *const j = &journals[i];
@@ -22,8 +22,8 @@ static fsl_status check_campaigns(fsl_ctx *ctx, size_t n, const fsl_journal_cont
   return FSL_OK;
 }
 
-static void warn_mixed(const fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals) {
-  const char *first = NULL;
+void fsl_collect_warn_mixed(const fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals, const char *own) {
+  const char *first = own;
   for (size_t i = 0; i < n; i++)
     for (size_t k = 0; k < journals[i].n_runs; k++) {
       const char *const signature = journals[i].runs[k].signature;
@@ -36,12 +36,6 @@ static void warn_mixed(const fsl_ctx *ctx, size_t n, const fsl_journal_contents 
     }
 }
 
-fsl_status fsl_collect_check(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals) {
-  FSL_TRY(check_campaigns(ctx, n, journals));
-  warn_mixed(ctx, n, journals);
-  return FSL_OK;
-}
-
 const fsl_journal_campaign *fsl_collect_spec(size_t n, const fsl_journal_contents *journals) {
   const fsl_journal_campaign *newest = NULL;
   for (size_t i = 0; i < n; i++) {
@@ -51,8 +45,7 @@ const fsl_journal_campaign *fsl_collect_spec(size_t n, const fsl_journal_content
   return newest;
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------
- */
+/* ---- records ----------------------------------------------------------------------------------------------------- */
 
 typedef struct collection {
   const fsl_spec *spec;
@@ -86,8 +79,7 @@ fsl_status fsl_collect_records(fsl_ctx *ctx, const fsl_spec *spec, const fsl_gri
   return FSL_OK;
 }
 
-/* ---- provenance ---------------------------------------------------------------------------------------------------
- */
+/* ---- provenance -------------------------------------------------------------------------------------------------- */
 
 const char *fsl_provenance_time(fsl_arena *arena, uint64_t nanoseconds) {
   char text[32] = "";

@@ -6,9 +6,11 @@
 #include "store/journal.h"
 #include "store/results.h"
 
-/* FSL_EINPUT, naming the two, where journals belong to different campaigns. Warns where runs were made by different
- * builds or on different processors, whose results may differ in the last bits. */
+/* FSL_EINPUT, naming the two, where journals belong to different campaigns. */
 FSL_CHECKED fsl_status fsl_collect_check(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals);
+/* Warns where runs, and the one under way of signature `own` (NULL: none is), were made by different builds or on
+ * different processors: their results may differ in the last bits. */
+void fsl_collect_warn_mixed(const fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals, const char *own);
 /* The spec written last; NULL where no journal holds one. */
 const fsl_journal_campaign *fsl_collect_spec(size_t n, const fsl_journal_contents *journals);
 /* records[job] (grid->n_jobs, NULL at the start): a finished record rules over a failed one, a later failed one over an

@@ -4,6 +4,7 @@
 #include <hdf5_hl.h>
 
 #include "base/text.h"
+#include "store/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@ static fsl_status failed(fsl_h5 *h, const char *what, const char *name) {
   return fsl_fail(h->ctx, FSL_EIO, "%s: cannot write %s '%s'", h->path, what, name);
 }
 
-/* ---- files and groups ------------------------------------------------------------------------------------------- */
+/* ---- files and groups -------------------------------------------------------------------------------------------- */
 
 void fsl_h5_start(void) {
   H5dont_atexit();
@@ -57,8 +58,8 @@ fsl_status fsl_h5_group(fsl_h5 *h, const char *name, hid_t *out) {
   return *out >= 0 ? FSL_OK : failed(h, "the group", name);
 }
 
-static fsl_status sync_path(fsl_ctx *ctx, const char *path, int flags) {
-  const int file = open(path, flags | O_CLOEXEC);
+static fsl_status sync_file(fsl_ctx *ctx, const char *path) {
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot be opened to sync it: %s", path, strerror(errno));
   const bool good = fsync(file) == 0;
   const int reason = errno;
@@ -66,21 +67,13 @@ static fsl_status sync_path(fsl_ctx *ctx, const char *path, int flags) {
   return good ? FSL_OK : fsl_fail(ctx, FSL_EIO, "%s: cannot be synced: %s", path, strerror(reason));
 }
 
-static const char *folder_of(fsl_arena *arena, const char *path) {
-  const char *const slash = strrchr(path, '/');
-  return slash == NULL ? "." : slash == path ? "/" : fsl_text_format(arena, "%.*s", (int)(slash - path), path);
-}
-
 fsl_status fsl_h5_put_in_place(fsl_ctx *ctx, const char *beside, const char *path) {
-  const char *const folder = folder_of(ctx->arena, path);
-  if (folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
-  FSL_TRY(sync_path(ctx, beside, O_RDONLY));
+  FSL_TRY(sync_file(ctx, beside));
   if (rename(beside, path) != 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot be put in place: %s", path, strerror(errno));
-  return sync_path(ctx, folder, O_RDONLY | O_DIRECTORY);
+  return fsl_folder_sync(ctx, path);
 }
 
-/* ---- texts: variable length, UTF-8 --------------------------------------------------------------------------------
- */
+/* ---- texts: variable length, UTF-8 ------------------------------------------------------------------------------- */
 
 static hid_t text_type(void) {
   const hid_t type = H5Tcopy(H5T_C_S1);
@@ -90,8 +83,7 @@ static hid_t text_type(void) {
   return type;
 }
 
-/* ---- attributes
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- attributes -------------------------------------------------------------------------------------------------- */
 
 static fsl_status attribute(fsl_h5 *h, hid_t object, const char *name, hid_t type, hid_t space, const void *value) {
   const hid_t made = H5Acreate(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
@@ -132,8 +124,7 @@ static fsl_status describe(fsl_h5 *h, hid_t object, const fsl_h5_about *about, b
   return fsl_h5_attribute_text(h, object, "source", about->source);
 }
 
-/* ---- scales
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- scales ------------------------------------------------------------------------------------------------------ */
 
 static fsl_status scale(fsl_h5 *h, hid_t group, const char *name, size_t n, hid_t type, const void *values,
                         const char *long_name, hid_t *out) {
@@ -167,8 +158,7 @@ fsl_status fsl_h5_scale_numbers(fsl_h5 *h, hid_t group, const char *name, size_t
   return scale(h, group, name, n, H5T_NATIVE_INT64, numbers, long_name, out);
 }
 
-/* ---- variables
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- variables --------------------------------------------------------------------------------------------------- */
 
 static void extents_of(size_t rank, const hid_t *scales, hsize_t *extent) {
   for (size_t i = 0; i < rank; i++) {

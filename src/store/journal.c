@@ -2,6 +2,7 @@
 #include "store/journal.h"
 
 #include "base/text.h"
+#include "store/files.h"
 #include "store/journal_file.h"
 #include "store/lock.h"
 
@@ -138,10 +139,7 @@ fsl_status fsl_journal_begin(fsl_ctx *ctx, fsl_journal *journal, const fsl_journ
 
 /* A journal that was moved or removed goes on taking bytes that nobody will ever find. */
 static fsl_status still_there(fsl_ctx *ctx, fsl_journal *journal) {
-  struct stat mine, now;
-  const bool same = fstat(journal->file, &mine) == 0 && stat(journal->path, &now) == 0 && mine.st_ino == now.st_ino &&
-                    mine.st_dev == now.st_dev;
-  if (same) return FSL_OK;
+  if (fsl_file_is_at(journal->file, journal->path)) return FSL_OK;
   journal->failed = true;
   return fsl_fail(ctx, FSL_EIO, "%s: the journal was moved or removed while it was written to", journal->path);
 }
@@ -168,19 +166,6 @@ fsl_status fsl_journal_close(fsl_ctx *ctx, fsl_journal *journal) {
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
-
-/* A new file is durable only when its folder is. */
-static fsl_status sync_folder(fsl_ctx *ctx, const char *path) {
-  const char *const slash = strrchr(path, '/');
-  const char *const folder = slash == NULL ? "." : fsl_text_format(ctx->arena, "%.*s", (int)(slash - path) + 1, path);
-  if (folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
-  const int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) return fsl_journal_refused(ctx, folder, "open this folder");
-  const bool done = fsync(file) == 0 || errno == EINVAL; /* some file systems have nothing to sync here */
-  const fsl_status status = done ? FSL_OK : fsl_journal_refused(ctx, folder, "make this folder durable");
-  close(file);
-  return status;
-}
 
 static bool has_header(const fsl_journal_contents *old) {
   return old->campaign.name[0] != '\0';
@@ -221,7 +206,7 @@ static fsl_status prepare(fsl_ctx *ctx, fsl_journal *journal, const fsl_journal_
   FSL_TRY(cut_torn(ctx, journal, old->torn_bytes));
   if (!has_header(old)) {
     FSL_TRY(write_campaign(ctx, journal, c));
-    FSL_TRY(sync_folder(ctx, journal->path));
+    FSL_TRY(fsl_folder_sync(ctx, journal->path)); /* a new file is durable only when its folder is */
   }
   const bool same_spec = strcmp(old->campaign.spec_text, c->spec_text) == 0 &&
                          strcmp(old->campaign.spec_file, c->spec_file) == 0; /* data files lie beside it */

@@ -2,6 +2,7 @@
 #include "store/journal_paths.h"
 
 #include "base/text.h"
+#include "store/files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -108,8 +109,7 @@ static fsl_status list(fsl_ctx *ctx, listing *l) {
 
 fsl_status fsl_journal_siblings(fsl_ctx *ctx, const char *results_path, const char *own, size_t *n,
                                 const char *const **paths) {
-  const char *const slash = strrchr(results_path, '/');
-  const size_t folder = slash == NULL ? 0 : (size_t)(slash - results_path) + 1;
+  const size_t folder = fsl_folder_length(results_path);
   listing l = {.base = results_path + folder, .own = own, .length = base_length(results_path) - folder};
   l.folder = fsl_text_format(ctx->arena, "%.*s", (int)folder, results_path);
   if (l.folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");

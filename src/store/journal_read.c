@@ -11,8 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- payloads: nothing is allocated before its length is known to lie inside the bytes ----------------------------
- */
+/* ---- payloads: nothing is allocated before its length is known to lie inside the bytes --------------------------- */
 
 typedef struct payload {
   fsl_ctx *ctx;
@@ -48,8 +47,7 @@ static bool is_whole(const payload *p) {
   return p->good && p->left == 0;
 }
 
-/* ---- the blocks ---------------------------------------------------------------------------------------------------
- */
+/* ---- the blocks -------------------------------------------------------------------------------------------------- */
 
 typedef struct reading {
   fsl_ctx *ctx;
@@ -209,8 +207,7 @@ static fsl_status parse(reading *r, const uint8_t *bytes, size_t size) {
   return FSL_OK;
 }
 
-/* ---- the file -----------------------------------------------------------------------------------------------------
- */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 fsl_status fsl_journal_refused(fsl_ctx *ctx, const char *path, const char *what) {
   return fsl_fail(ctx, FSL_EIO, "%s: cannot %s: %s", path, what, strerror(errno));

@@ -1,6 +1,8 @@
 /* store/lock.c: open-file-description locks, and an exclusive file where there are none (see lock.h). */
 #include "store/lock.h"
 
+#include "store/files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -50,8 +52,8 @@ static void read_words(const char *path, char words[MOST_WORDS]) {
 }
 
 static void print_words(char words[MOST_WORDS]) {
-  char host[256] = "unknown";
-  if (gethostname(host, sizeof host - 1) != 0) snprintf(host, sizeof host, "unknown");
+  char host[256];
+  fsl_host_name(host);
   snprintf(words, MOST_WORDS, "%s process %ld\n", host, (long)getpid());
 }
 
@@ -73,23 +75,17 @@ static fsl_status is_held(fsl_ctx *ctx, const char *path, const fsl_lock *lock) 
                   lock->owner);
 }
 
-/* ---- a lock on the open file --------------------------------------------------------------------------------------
- */
+/* ---- a lock on the open file ------------------------------------------------------------------------------------- */
 
 typedef enum attempt { TAKEN, HELD, UNSUPPORTED, REFUSED } attempt;
 
 /* A holder removes the file as it lets go: what was locked must still be the file of this name. */
-static bool is_current(int file, const char *path) {
-  struct stat mine, now;
-  return fstat(file, &mine) == 0 && stat(path, &now) == 0 && mine.st_ino == now.st_ino && mine.st_dev == now.st_dev;
-}
-
 static attempt try_lock(fsl_lock *lock) {
   struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   lock->file = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock->file < 0) return REFUSED;
   const int reason = fcntl(lock->file, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
-  if (reason == 0 && is_current(lock->file, lock->path)) {
+  if (reason == 0 && fsl_file_is_at(lock->file, lock->path)) {
     (void)write_words(lock->file); /* for the message to others alone */
     return TAKEN;
   }
@@ -98,16 +94,16 @@ static attempt try_lock(fsl_lock *lock) {
   return reason == ENOLCK || reason == EOPNOTSUPP || reason == ENOSYS || reason == EINVAL ? UNSUPPORTED : HELD;
 }
 
-/* ---- a file that only one can make --------------------------------------------------------------------------------
- */
+/* ---- a file that only one can make ------------------------------------------------------------------------------- */
 
 /* Whether the owner's file was left behind by a process of this host that is gone. */
 static bool is_stale(const char *path) {
-  char words[MOST_WORDS], host[256], mine[256] = "";
+  char words[MOST_WORDS], host[256], mine[256];
   long process = 0;
   read_words(path, words);
   if (sscanf(words, "%255s process %ld", host, &process) != 2 || process <= 0) return false;
-  if (gethostname(mine, sizeof mine - 1) != 0 || strcmp(host, mine) != 0) return false;
+  fsl_host_name(mine);
+  if (strcmp(host, mine) != 0) return false;
   return kill((pid_t)process, 0) != 0 && errno == ESRCH;
 }
 
@@ -136,8 +132,7 @@ static attempt try_owner(fsl_lock *lock) {
   return REFUSED;
 }
 
-/* ---- both ----------------------------------------------------------------------------------------------------------
- */
+/* ---- both -------------------------------------------------------------------------------------------------------- */
 
 static attempt try_either(fsl_lock *lock) {
   if (lock->owner == NULL) return try_lock(lock);

@@ -23,8 +23,7 @@ typedef struct fits {
   double *error, *chi2, *at_population;
 } fits;
 
-/* ---- the errors of one series --------------------------------------------------------------------------------------
- */
+/* ---- the errors of one series ------------------------------------------------------------------------------------ */
 
 /* One number of a record: the field's value at t, or its only one. */
 static double value_at(const fsl_record *record, const char *name, size_t t, bool overall) {
@@ -119,8 +118,7 @@ static fsl_status fit(fits *f, fsl_point point, const char *name, size_t t, fsl_
   return fsl_rate_fit(f->results->h.ctx, &input, out);
 }
 
-/* ---- the group
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the group --------------------------------------------------------------------------------------------------- */
 
 enum { RATE, RATE_LOW, RATE_HIGH, FLOOR, POINTS, LEFT_OUT, N_VALUES };
 

@@ -24,8 +24,7 @@ static fsl_status write_variable(fsl_sheet *sheet, const part_variable *v, fsl_j
   return fsl_sheet_write(sheet, &column);
 }
 
-/* ---- /reference: the finite-sample posterior's own error -----------------------------------------------------------
- */
+/* ---- /reference: the finite-sample posterior's own error --------------------------------------------------------- */
 
 static const part_variable reference_at[] = {
     {"mean_error", "error of the mean over the root of the truth's total variance", "1", NULL},
@@ -68,8 +67,7 @@ fsl_status fsl_write_reference(fsl_results *results) {
   return status;
 }
 
-/* ---- /truth: p(x0 | y) at t = 0
- * --------------------------------------------------------------------------------------- */
+/* ---- /truth: p(x0 | y) at t = 0 ---------------------------------------------------------------------------------- */
 
 static fsl_status write_methods(fsl_sheet *sheet) {
   const fsl_results *const r = sheet->results;

@@ -18,7 +18,7 @@ struct fsl_results_file {
   const char *campaign;
 };
 
-/* ---- opening ---------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static const char *read_campaign(fsl_ctx *ctx, hid_t file) {
   char *text = NULL;
@@ -72,8 +72,7 @@ bool fsl_results_has(const fsl_results_file *file, const char *name) {
   return H5Lexists(file->file, name, H5P_DEFAULT) > 0;
 }
 
-/* ---- coordinates ---------------------------------------------------------------------------------------------------
- */
+/* ---- coordinates ------------------------------------------------------------------------------------------------- */
 
 static fsl_status read_names(fsl_ctx *ctx, hid_t scale, size_t n, fsl_results_axis *out) {
   char **raw;
@@ -142,8 +141,7 @@ static fsl_status read_axis(fsl_ctx *ctx, hid_t variable, size_t i, fsl_results_
   return status;
 }
 
-/* ---- variables
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- variables --------------------------------------------------------------------------------------------------- */
 
 static fsl_status read_shape(fsl_ctx *ctx, hid_t variable, const char *name, fsl_results_variable *out, size_t *n) {
   hsize_t extent[H5S_MAX_RANK];

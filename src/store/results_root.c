@@ -15,8 +15,7 @@ enum { N_ALL_AXES = sizeof all_axes / sizeof *all_axes };
       FSL_AXIS_REPLICATE, FSL_AXIS_OBSERVATION
 #define PROBLEM_AXES FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL, FSL_AXIS_OBSERVATION
 
-/* ---- metrics and floors -------------------------------------------------------------------------------------------
- */
+/* ---- metrics and floors ------------------------------------------------------------------------------------------ */
 
 static fsl_status write_metric(fsl_sheet *sheet, const fsl_metric_info *info) {
   const fsl_field_of of = {FSL_JOB_RUN, info->head.name};
@@ -59,8 +58,7 @@ static fsl_status write_metrics(fsl_sheet *sheet) {
   return FSL_OK;
 }
 
-/* ---- what a cell is
- * --------------------------------------------------------------------------------------------------- */
+/* ---- what a cell is ---------------------------------------------------------------------------------------------- */
 
 static fsl_cell_status status_of(const fsl_results *r, size_t cell) {
   const int64_t job = r->grid->job_of_cell[cell];
@@ -110,8 +108,7 @@ static fsl_status write_cells(fsl_sheet *sheet) {
   return fsl_sheet_write(sheet, &job);
 }
 
-/* ---- modes, measurements, samples
- * --------------------------------------------------------------------------------------- */
+/* ---- modes, measurements, samples -------------------------------------------------------------------------------- */
 
 static fsl_status write_field(fsl_sheet *sheet, const char *name, const char *title, fsl_job_type type, size_t n_axes,
                               const fsl_axis *axes) {

@@ -26,8 +26,7 @@ static const char *const axis_titles[FSL_N_AXES] = {
     "part of the error budget",
     "metric"};
 
-/* ---- sheets
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- sheets ------------------------------------------------------------------------------------------------------ */
 
 fsl_status fsl_sheet_open(fsl_results *results, const char *name, fsl_sheet *out) {
   *out = (fsl_sheet){.results = results};
@@ -122,8 +121,7 @@ fsl_status fsl_sheet_add_axes(fsl_sheet *sheet, size_t n, const fsl_axis *axes) 
   return FSL_OK;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void set_index(fsl_point *point, fsl_axis axis, int index) {
   int *const field[FSL_AXIS_T] = {&point->prior,   &point->forward_model, &point->noise_level, &point->approximation,
@@ -206,8 +204,7 @@ fsl_status fsl_sheet_write(const fsl_sheet *sheet, const fsl_column *column) {
   return status;
 }
 
-/* ---- records
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- records ----------------------------------------------------------------------------------------------------- */
 
 const fsl_record *fsl_results_record(const fsl_results *results, fsl_job_type type, fsl_point point) {
   const int64_t job = fsl_grid_find(results->grid, results->spec, type, point);

@@ -62,8 +62,7 @@ struct fsl_column {
 
 FSL_CHECKED fsl_status fsl_sheet_write(const fsl_sheet *sheet, const fsl_column *column);
 
-/* ---- filling from records -------------------------------------------------------------------------------------------
- */
+/* ---- filling from records ---------------------------------------------------------------------------------------- */
 
 /* The record of the job of this type at the point, NULL when there is none that is done. */
 const fsl_record *fsl_results_record(const fsl_results *results, fsl_job_type type, fsl_point point);
@@ -77,8 +76,7 @@ typedef struct fsl_field_of {
 } fsl_field_of;
 FSL_CHECKED fsl_status fsl_fill_field(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell);
 
-/* ---- the parts of the file, in order
- * ------------------------------------------------------------------------------------ */
+/* ---- the parts of the file, in order ----------------------------------------------------------------------------- */
 
 FSL_CHECKED fsl_status fsl_write_root(fsl_results *results);
 FSL_CHECKED fsl_status fsl_write_reference(fsl_results *results);

@@ -161,6 +161,11 @@ ends 3 "jobs that can never fit into a deadline do not ask for another run" time
 says 'can never be finished within 20 s' "and are said"
 
 timeout -s KILL 1 "$FSLENS" run "$here/huge/huge.yaml" -o "$here/huge/s.h5" --progress none >/dev/null 2>&1
+ends 3 "a run beside a journal that breaks off, as one under way does" timeout 60 "$FSLENS" run "$here/huge/huge.yaml" -o "$here/huge/s.h5" \
+  --array 1/1 --deadline 20s --quarantine --progress none
+! grep -q 'in flight' "$here/said"
+report "suspects no job for it" $?
+rm "$here"/huge/s.1-of-1.journal
 ends 3 "a suspect that does not fit into the deadline" timeout 60 "$FSLENS" run "$here/huge/huge.yaml" -o "$here/huge/s.h5" --deadline 20s --quarantine --progress none
 says 'in flight when an earlier run died: 1' "(it is one)"
 [ "$(results "$here/huge/s.journal")" -gt 0 ]

@@ -18,19 +18,7 @@ budget: none
 limits: {job_seconds: 1}
 exclude: [{approximation: [test-crash, test-loop, test-nonfinite], n_train: [256]}]
 END
-cat >"$here/good.yaml" <<'END'
-name: bad-jobs
-seed: 3
-grid:
-  prior: [{kind: gaussian, mean: [0], covariance: 1}]
-  forward_model: [identity]
-  noise_level: [0.3]
-  approximation: [fsr, sigma-dps, tmpd]
-  n_train: [64, 256]
-sampler: {steps: 50, particles: 128}
-times: [0.1]
-budget: none
-END
+grep -vE '^(limits|exclude)' "$here/bad.yaml" | sed 's/test-[a-z]*, //g; s/, test-[a-z]*//g' >"$here/good.yaml"
 # failures FILE: "reason first-word" of each job that is not done, sorted.
 failures() {
   "$PYTHON" - "$1" <<'END'
@@ -112,6 +100,22 @@ sed 's/test-sleep, seconds: 60/test-loop/' "$here/slow.yaml" >"$here/stuck.yaml"
 stuck=("$bad" run "$here/stuck.yaml" -o "$here/slow.h5" --progress none)
 check "USR1 stops one process within 5 s though its job ignores it" stops USR1 env "${stuck[@]}"
 check "USR1 stops mpirun within 5 s though its job ignores it" stops USR1 mpirun --map-by :OVERSUBSCRIBE -n 2 "${stuck[@]}"
+
+# A second SIGINT does not wait for a job that will not hear of the first.
+interrupt_twice() {
+  rm -f "$here"/slow.*journal
+  "$bad" supervise -- "${stuck[@]}" >"$here/stopped" 2>&1 &
+  local run=$!
+  until [ -s "$here/slow.journal" ]; do sleep 0.05; done
+  sleep 1
+  kill -INT $run
+  sleep 0.5
+  kill -INT $run
+  began=$SECONDS
+  wait $run
+  [ $? -eq 75 ] && [ $((SECONDS - began)) -le 1 ]
+}
+check "a second INT to the supervisor ends it at once" interrupt_twice
 
 ends 2 "supervise without a run is refused" "$FSLENS" supervise -- sleep 1
 says 'fslens run SPEC' "and says what it expects"

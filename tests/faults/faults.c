@@ -54,8 +54,7 @@ typedef struct plan {
   const char *said;
 } plan;
 
-/* ---- the plan, read once ------------------------------------------------------------------------------------------
- */
+/* ---- the plan, read once ----------------------------------------------------------------------------------------- */
 
 static plan the_plan;
 static atomic_long n_calls[N_CALLS];

@@ -29,8 +29,7 @@ typedef struct damager {
   fsl_arena *arena; /* of the round's own blocks */
 } damager;
 
-/* ---- numbers -------------------------------------------------------------------------------------------------------
- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* Splitmix64 (Steele et al. 2014). */
 static uint64_t next_random(damager *d) {
@@ -75,8 +74,7 @@ static void seal(uint8_t *block, size_t size) {
   seal_frame(block);
 }
 
-/* ---- what stands ---------------------------------------------------------------------------------------------------
- */
+/* ---- what stands ------------------------------------------------------------------------------------------------- */
 
 typedef struct standing {
   size_t n;
@@ -126,8 +124,7 @@ static void know(damager *d, const uint8_t *bytes, size_t from, size_t size) {
   }
 }
 
-/* ---- the damage ----------------------------------------------------------------------------------------------------
- */
+/* ---- the damage -------------------------------------------------------------------------------------------------- */
 
 static void cut_out(image *m, size_t at, size_t n) {
   if (n > m->size - at) n = m->size - at;

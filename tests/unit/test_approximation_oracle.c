@@ -12,8 +12,7 @@
 enum { D = 2, M = 3, N = 12, STATES = 6 };
 typedef long double real;
 
-/* ---- the problem: 12 atoms, one of them twice, unequal weights, three measurements of unequal noise ----------------
- */
+/* ---- the problem: 12 atoms, one of them twice, unequal weights, three measurements of unequal noise -------------- */
 
 static const double atoms[N * D] = {-1.2, 0.3, 0.8,  1.1, 0.1, -0.7, 1.5, -0.4, -0.6, -1.3, 0.4, 0.9,
                                     0.8,  1.1, -0.9, 0.8, 2.0, 0.2,  0.0, 0.1,  -1.7, 1.4,  1.1, -1.2};
@@ -79,8 +78,7 @@ static void tear_down(setting *s) {
   fsl_arena_destroy(s->ctx.arena);
 }
 
-/* ---- the oracle ----------------------------------------------------------------------------------------------------
- */
+/* ---- the oracle -------------------------------------------------------------------------------------------------- */
 
 typedef struct oracle {
   real a, v, x[D], m[D], post[D], c[D][D], r[M], expected[M], spread[M][M], cross[D][M], h[M][D];
@@ -187,8 +185,7 @@ static void push(const oracle *o, const real u[M], real g[D]) {
   }
 }
 
-/* ---- the methods ---------------------------------------------------------------------------------------------------
- */
+/* ---- the methods ------------------------------------------------------------------------------------------------- */
 
 typedef void expected_score(const oracle *o, double parameter, real g[D]);
 

@@ -72,7 +72,7 @@ static void assert_values(fsl_array array, size_t rows, size_t columns, const do
   for (size_t i = 0; i < rows * columns; i++) assert_true(array.data[i] == expected[i]);
 }
 
-/* ---- csv -------------------------------------------------------------------------------------------------------- */
+/* ---- csv --------------------------------------------------------------------------------------------------------- */
 
 static const double six[6] = {1, 2, 3, 4.5, -5, 6e3};
 
@@ -116,7 +116,7 @@ static void a_bad_csv_file_is_refused_with_its_line(void **state) {
   read_bad(f, f->path, "no numbers");
 }
 
-/* ---- npy -------------------------------------------------------------------------------------------------------- */
+/* ---- npy --------------------------------------------------------------------------------------------------------- */
 
 static void write_npy(fixture *f, int version, const char *header, const void *values, size_t bytes) {
   uint8_t file[1024] = "\x93NUMPY";
@@ -202,7 +202,7 @@ static void bad_npy_files_are_refused(void **state) {
   assert_true(fsl_arena_peak(f->ctx.arena) < 1 << 24); /* a header that lies reserves nothing */
 }
 
-/* ---- HDF5 ------------------------------------------------------------------------------------------------------- */
+/* ---- HDF5 -------------------------------------------------------------------------------------------------------- */
 
 static void put(hid_t group, const char *name, int rank, const hsize_t *shape, hid_t type, hid_t memory,
                 const void *values) {
@@ -299,8 +299,7 @@ static void broken_and_missing_files_are_refused_silently(void **state) {
   read_bad(f, inside(f, "b.h5", ":/x"), "not an HDF5 file");
 }
 
-/* ---- paths and identities of files ---------------------------------------------------------------------------------
- */
+/* ---- paths and identities of files ------------------------------------------------------------------------------- */
 
 static void a_file_is_identified_by_its_bytes(void **state) {
   fixture *const f = *state;

@@ -156,8 +156,7 @@ static void what_a_result_depends_on_names_its_job(void **state) {
   close_campaign(&a);
 }
 
-/* ---- evaluation ----------------------------------------------------------------------------------------------------
- */
+/* ---- evaluation -------------------------------------------------------------------------------------------------- */
 
 static fsl_record evaluate(campaign *c, fsl_job_cache *cache, fsl_job_type type, fsl_point point) {
   fsl_record record;

@@ -27,7 +27,7 @@ static void expect_refusal(fsl_ctx *ctx, const fsl_prior_kind *kind, const void 
   assert_string_equal(bad, name);
 }
 
-/* ---- kinds ---------------------------------------------------------------------------------------------- */
+/* ---- kinds ------------------------------------------------------------------------------------------------------- */
 
 static const double atoms[8] = {0, 1, 2, -1, -0.0, 1, 3, 3}, weights4[4] = {1, 2, 0, 1};
 
@@ -203,7 +203,7 @@ static void random_weights_of_the_grid_follow_their_seed(void **unused) {
   fsl_arena_destroy(ctx.arena);
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 enum { ROWS = 203, WIDE = 6 };
 
@@ -384,8 +384,7 @@ static void files_that_do_not_fit_are_refused_by_name(void **unused) {
   fsl_arena_destroy(ctx.arena);
 }
 
-/* ---- training sets -------------------------------------------------------------------------------------------------
- */
+/* ---- training sets ----------------------------------------------------------------------------------------------- */
 
 static void *bumps(fsl_ctx *ctx) {
   static const double value = 0.3;
@@ -478,8 +477,7 @@ static void modes_of_a_training_set_are_those_of_its_draws(void **unused) {
   fsl_arena_destroy(ctx.arena);
 }
 
-/* ---- what is measured
- * ------------------------------------------------------------------------------------------------ */
+/* ---- what is measured -------------------------------------------------------------------------------------------- */
 
 static void every_held_out_row_is_measured_before_one_is_again(void **unused) {
   (void)unused;

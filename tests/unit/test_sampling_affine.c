@@ -17,8 +17,7 @@
 enum { D = 2, PARTICLES = 5, TIMES = 3 };
 typedef long double real;
 
-/* ---- the problem: x0 ~ N(mu, S), y = A x0 + b + noise -------------------------------------------------------------
- */
+/* ---- the problem: x0 ~ N(mu, S), y = A x0 + b + noise ------------------------------------------------------------ */
 
 static const double mu[D] = {0.4, -0.3}, eigenvalue[D] = {0.25, 1.5}, eigenvector[D * D] = {0.8, -0.6, 0.6, 0.8};
 static const double row[D] = {0.8, -0.5}, offset[1] = {0.1}, noise_std[1] = {0.4}, y[1] = {1.3};
@@ -44,8 +43,7 @@ static void transposed(const fsl_forward_model *model, const double *x, const do
 static const fsl_forward_model model = {
     .d = D, .m = 1, .linear = true, .value = value, .jacobian_t = transposed, .apply = apply, .bias = offset};
 
-/* ---- the oracle's algebra ------------------------------------------------------------------------------------------
- */
+/* ---- the oracle's algebra ---------------------------------------------------------------------------------------- */
 
 typedef struct mat {
   real e[D][D];
@@ -87,8 +85,7 @@ static mat prior_precision(void) {
   return p;
 }
 
-/* ---- schedules in long double -------------------------------------------------------------------------------------
- */
+/* ---- schedules in long double ------------------------------------------------------------------------------------ */
 
 typedef struct coefficients {
   real a, v, beta, g2;
@@ -108,8 +105,7 @@ static coefficients ve(real t) {
   return (coefficients){1, v, 0, 2 * ratio * v};
 }
 
-/* ---- the methods --------------------------------------------------------------------------------------------------
- */
+/* ---- the methods ------------------------------------------------------------------------------------------------- */
 
 typedef enum method_id { FSR, SIGMA, ZETA, PIGDM, DMPS, TMPD, MATCHED, DPS, N_METHODS } method_id;
 
@@ -173,8 +169,7 @@ static evaluation evaluate(method_id id, coefficients c, const real *x) {
   return out;
 }
 
-/* ---- the samplers ---------------------------------------------------------------------------------------------------
- */
+/* ---- the samplers ------------------------------------------------------------------------------------------------ */
 
 typedef void sampler_step(method_id id, schedule *f, real t, real s, const real *z, real *x);
 
@@ -224,8 +219,7 @@ static const sampler samplers[] = {{&fsl_sampler_euler_maruyama, euler, 1},
                                    {&fsl_sampler_ode_heun, heun, 2}};
 enum { N_SAMPLERS = 3 };
 
-/* ---- fslens set up
- * --------------------------------------------------------------------------------------------------- */
+/* ---- fslens set up ----------------------------------------------------------------------------------------------- */
 
 typedef struct setting {
   fsl_ctx ctx;
@@ -300,8 +294,7 @@ static fsl_run run_of(setting *s, const fsl_diffusion *diffusion, method_id id, 
                    .draw_key = {{4, 9}}};
 }
 
-/* ---- runs against the oracle, path by path
- * ---------------------------------------------------------------------------- */
+/* ---- runs against the oracle, path by path ----------------------------------------------------------------------- */
 
 static void compare(const fsl_run *run, const double *found, int64_t index, const real x[PARTICLES][D]) {
   for (size_t i = 0; i < PARTICLES; i++)
@@ -368,8 +361,7 @@ static void ode_heun_runs_follow_their_formula(void **unused) {
   check_sampler(&samplers[2]);
 }
 
-/* ---- the law of the formulas
- * ----------------------------------------------------------------------------------------- */
+/* ---- the law of the formulas ------------------------------------------------------------------------------------- */
 
 typedef struct law {
   real mean[D];
@@ -442,8 +434,7 @@ static void laws_converge_at_the_samplers_order(void **unused) {
     }
 }
 
-/* ---- an exact start ------------------------------------------------------------------------------------------------
- */
+/* ---- an exact start ---------------------------------------------------------------------------------------------- */
 
 /* 20000 particles, five standard errors: the exact start has the law p(x_1 | y) and is not the normal start. */
 static void an_exact_start_is_a_draw_of_the_posterior(void **unused) {

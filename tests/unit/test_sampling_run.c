@@ -110,8 +110,7 @@ static const fsl_approximation_kind *const kinds[N_KINDS] = {
 static const fsl_sampler_kind *const samplers[] = {&fsl_sampler_euler_maruyama, &fsl_sampler_exponential,
                                                    &fsl_sampler_ode_heun};
 
-/* ---- independence ---------------------------------------------------------------------------------------------------
- */
+/* ---- independence ------------------------------------------------------------------------------------------------ */
 
 static void a_particles_path_does_not_depend_on_how_many_there_are(void **unused) {
   (void)unused;
@@ -178,8 +177,7 @@ static void a_refined_run_stays_on_the_plain_runs_path(void **unused) {
   tear_down(&s);
 }
 
-/* ---- freezing
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- freezing ---------------------------------------------------------------------------------------------------- */
 
 /* Breaks the states above 1 once t is below .5, by what `params` holds. */
 static fsl_status breaking(fsl_ctx *ctx, const void *params, const fsl_states *states, double *g) {
@@ -223,8 +221,7 @@ static void a_particle_that_leaves_the_numbers_is_frozen_alone(void **unused) {
   tear_down(&s);
 }
 
-/* ---- exact draws
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- exact draws ------------------------------------------------------------------------------------------------- */
 
 enum { DRAWS = 40000 };
 
@@ -307,8 +304,7 @@ static void the_ancestral_chain_is_exact_in_law_and_in_its_covariances(void **un
   check_draws(&fsl_approximation_fsr_ancestral, true);
 }
 
-/* ---- refusals and stops
- * ------------------------------------------------------------------------------------------------ */
+/* ---- refusals and stops ------------------------------------------------------------------------------------------ */
 
 static void a_published_step_is_refused_for_an_ode(void **unused) {
   (void)unused;
@@ -358,8 +354,7 @@ static void one_ranks_stop_stops_its_whole_group(void **unused) {
   assert_int_equal(status[1], FSL_ESTOP);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 /* Twice the steps take no more memory but the steps' own table. */
 static void memory_does_not_grow_with_the_steps(void **unused) {

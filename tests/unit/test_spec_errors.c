@@ -293,8 +293,7 @@ static void an_error_is_one_line_whatever_the_spec_holds(void **unused) {
                 "diffusion, sampler, times, metrics, exclude, output, budget, limits\n");
 }
 
-/* ---- caps ---------------------------------------------------------------------------------------------------------
- */
+/* ---- caps -------------------------------------------------------------------------------------------------------- */
 
 static void expect_capped(const char *text, size_t length, const char *expected) {
   const char *errors = "";
@@ -331,8 +330,7 @@ static void bytes_that_are_no_text_have_a_place(void **unused) {
   expect_capped("name: a\0b\n", 10, "s.yaml:1:8: not valid YAML: control characters are not allowed\n");
 }
 
-/* ---- overrides ------------------------------------------------------------------------------------------------------
- */
+/* ---- overrides --------------------------------------------------------------------------------------------------- */
 
 static void errors_of_overrides_have_their_number_and_column(void **unused) {
   (void)unused;

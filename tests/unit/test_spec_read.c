@@ -266,8 +266,7 @@ static void the_hash_is_of_the_text_with_its_overrides(void **state) {
   assert_int_not_equal(fsl_hash_compare(plain, read_spec(f, small, 1, set)->hash), 0);
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------
- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static void the_checked_in_experiments_are_valid(void **state) {
   static const char *const names[] = {"convergence", "early-stopping", "gmm-grid",   "linear-multimodal",
@@ -315,8 +314,7 @@ static void a_file_that_is_not_there_is_named(void **state) {
   assert_string_equal(f->ctx.error, "/nowhere/s.yaml: No such file or directory");
 }
 
-/* ---- warnings ------------------------------------------------------------------------------------------------------
- */
+/* ---- warnings ---------------------------------------------------------------------------------------------------- */
 
 static void count_warning(void *self, fsl_log_level level, const char *text) {
   assert_int_equal(level, FSL_LOG_WARN);

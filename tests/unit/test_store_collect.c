@@ -64,8 +64,7 @@ static int end(void **state) {
   return 0;
 }
 
-/* ---- campaigns -----------------------------------------------------------------------------------------------------
- */
+/* ---- campaigns --------------------------------------------------------------------------------------------------- */
 
 static fsl_journal_contents journal(const char *path, const char *name, uint64_t seed) {
   return (fsl_journal_contents){.path = path, .campaign = {name, seed, 0, "", ""}};
@@ -107,17 +106,20 @@ static void different_builds_are_warned_of_once(void **state) {
   fsl_journal_contents j[] = {journal("a.journal", "tri", 7), journal("b.journal", "tri", 7)};
   j[0].runs = runs;
   j[0].n_runs = 2;
-  assert_int_equal(fsl_collect_check(&f->ctx, 2, j), FSL_OK);
+  fsl_collect_warn_mixed(&f->ctx, 2, j, NULL);
+  fsl_collect_warn_mixed(&f->ctx, 2, j, "v3 gcc");
   assert_int_equal(f->warnings, 0);
+  fsl_collect_warn_mixed(&f->ctx, 2, j, "v4 clang"); /* the run under way */
+  assert_int_equal(f->warnings, 1);
+  assert_non_null(strstr(f->said, "v4 clang; v3 gcc"));
   j[1].runs = runs + 2;
   j[1].n_runs = 2;
-  assert_int_equal(fsl_collect_check(&f->ctx, 2, j), FSL_OK);
-  assert_int_equal(f->warnings, 1);
+  fsl_collect_warn_mixed(&f->ctx, 2, j, NULL);
+  assert_int_equal(f->warnings, 2);
   assert_non_null(strstr(f->said, "v3 gcc; v4 gcc"));
 }
 
-/* ---- specs ---------------------------------------------------------------------------------------------------------
- */
+/* ---- specs ------------------------------------------------------------------------------------------------------- */
 
 static void the_newest_spec_rules_in_whichever_journal_it_is(void **state) {
   (void)state;
@@ -136,8 +138,7 @@ static void the_newest_spec_rules_in_whichever_journal_it_is(void **state) {
   assert_null(fsl_collect_spec(0, j));
 }
 
-/* ---- records -------------------------------------------------------------------------------------------------------
- */
+/* ---- records ----------------------------------------------------------------------------------------------------- */
 
 static fsl_record record(const fixture *f, fsl_record_status status, uint64_t data) {
   return (fsl_record){.job = f->grid.jobs[f->job].identity, .status = status, .data = {0, data}};
@@ -199,8 +200,7 @@ static void records_of_other_jobs_are_passed_over(void **state) {
   assert_null(rule(f, 2, others, 0, NULL));
 }
 
-/* ---- provenance ----------------------------------------------------------------------------------------------------
- */
+/* ---- provenance -------------------------------------------------------------------------------------------------- */
 
 static void times_are_printed_in_utc(void **state) {
   fixture *const f = *state;

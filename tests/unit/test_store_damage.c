@@ -55,8 +55,7 @@ static void store(const char *path, const image *m) {
   assert_int_equal(fclose(file), 0);
 }
 
-/* ---- a journal as it is written -----------------------------------------------------------------------------------
- */
+/* ---- a journal as it is written ---------------------------------------------------------------------------------- */
 
 static double any_real(damager *d) {
   const uint64_t bits = below(d, 3) == 0 ? next_random(d) : 0x3ff0000000000000u | next_random(d) >> 12;
@@ -154,8 +153,7 @@ static int end(void **state) {
   return 0;
 }
 
-/* ---- what was read against what stands -----------------------------------------------------------------------------
- */
+/* ---- what was read against what stands --------------------------------------------------------------------------- */
 
 typedef struct reader { /* where reading must have come to */
   size_t n_events, n_records, n_runs, n_starts;
@@ -284,8 +282,7 @@ static const char *check_reading(world *w, const image *m, const standing *s) {
   return check_contents(w, m, s, &got);
 }
 
-/* ---- appending -----------------------------------------------------------------------------------------------------
- */
+/* ---- appending --------------------------------------------------------------------------------------------------- */
 
 static bool has_type(const standing *s, fsl_block_type type) {
   for (size_t i = 0; i < s->n; i++)
@@ -333,8 +330,7 @@ static const char *check_opening(world *w, const standing *s) {
   return wrong != NULL ? wrong : check_appended(w, s, new_spec);
 }
 
-/* ---- the tests -----------------------------------------------------------------------------------------------------
- */
+/* ---- the tests --------------------------------------------------------------------------------------------------- */
 
 static const char *check_round(world *w, uint64_t seed) {
   damager *const d = &w->damager;

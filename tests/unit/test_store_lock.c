@@ -83,8 +83,7 @@ static bool is_there(const char *path) {
   return access(path, F_OK) == 0;
 }
 
-/* ---- another process -----------------------------------------------------------------------------------------------
- */
+/* ---- another process --------------------------------------------------------------------------------------------- */
 
 /* Takes the lock and keeps it for so long; returns once it has it. */
 static pid_t start_holder(scene *s, double seconds) {
@@ -129,8 +128,7 @@ static void expect_taken(scene *s, double patience) {
   assert_false(is_there(s->lock) || is_there(s->owner));
 }
 
-/* ---- locks on the open file ----------------------------------------------------------------------------------------
- */
+/* ---- locks on the open file -------------------------------------------------------------------------------------- */
 
 static void a_released_lock_leaves_no_file(void **state) {
   scene *const s = *state;
@@ -221,8 +219,7 @@ static void a_folder_that_refuses_is_an_error(void **state) {
   assert_non_null(strstr(s->ctx.error, "its folder refuses a lock file: No such file"));
 }
 
-/* ---- where there are no locks --------------------------------------------------------------------------------------
- */
+/* ---- where there are no locks ------------------------------------------------------------------------------------ */
 
 static void without_locks_a_file_of_the_owner_stands_in(void **state) {
   static const int errors[] = {ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL};

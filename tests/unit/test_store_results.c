@@ -51,8 +51,7 @@ typedef struct fixture {
   hid_t file;
 } fixture;
 
-/* ---- made-up records ------------------------------------------------------------------------------------------------
- */
+/* ---- made-up records --------------------------------------------------------------------------------------------- */
 
 /* Value i of field number `field` of a job: no two are the same. */
 static double made_up(size_t job, size_t field, size_t i) {
@@ -154,8 +153,7 @@ static const fsl_record *fail_record(fixture *f, size_t i, fsl_record_status sta
   return record;
 }
 
-/* ---- setting up -----------------------------------------------------------------------------------------------------
- */
+/* ---- setting up -------------------------------------------------------------------------------------------------- */
 
 static void parse(fixture *f, const char *text, bool with_records) {
   const char *errors = "";
@@ -204,9 +202,7 @@ static int tear_down(void **state) {
   return 0;
 }
 
-/* ---- reading back
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- reading back ------------------------------------------------------------------------------------------------ */
 
 enum { MAX_RANK = 12 };
 
@@ -300,9 +296,7 @@ static void expect_axes(fixture *f, const char *name, int n, const char *const *
   H5Dclose(set);
 }
 
-/* ---- where values lie
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- where values lie -------------------------------------------------------------------------------------------- */
 
 static double field_value(const fixture *f, int64_t job, const char *name, size_t i) {
   const fsl_record *const record = job < 0 ? NULL : f->records[job];
@@ -434,9 +428,7 @@ static void coordinates_are_the_specs(void **state) {
   expect_attribute(f, "/", "campaign", "made-up");
 }
 
-/* ---- the groups
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- the groups -------------------------------------------------------------------------------------------------- */
 
 static void the_reference_has_t_zero_and_nothing_at_inf(void **state) {
   fixture *const f = *state;
@@ -579,9 +571,7 @@ static void a_row_for_every_job(void **state) {
   expect_attribute(f, "provenance", "command", "fslens run made-up.yaml");
 }
 
-/* ---- reading by name
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- reading by name --------------------------------------------------------------------------------------------- */
 
 static void the_reader_finds_axes_by_name(void **state) {
   fixture *const f = *state;
@@ -619,9 +609,7 @@ static void another_file_is_no_results_file(void **state) {
   assert_non_null(strstr(f->ctx.error, "not a results file"));
 }
 
-/* ---- what is missing
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- what is missing --------------------------------------------------------------------------------------------- */
 
 static herr_t expect_empty(hid_t root, const char *name, const H5O_info_t *info, void *self) {
   fixture *const f = self;
@@ -672,9 +660,7 @@ static void a_grid_without_jobs_has_a_file_too(void **state) {
   assert_int_equal(seconds.shape[0], 0);
 }
 
-/* ---- samples
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
 
 /* Large enough to be written in several slabs. */
 static void kept_samples_lie_in_their_cell(void **state) {
@@ -705,9 +691,7 @@ static void kept_samples_lie_in_their_cell(void **state) {
       expect_same(v.data[cell * VALUES + k], field_value(f, f->grid.job_of_cell[cell], "samples", k));
 }
 
-/* ---- writing safely
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing safely ---------------------------------------------------------------------------------------------- */
 
 static size_t count_files(const char *folder) {
   size_t n = 0;
