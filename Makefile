@@ -28,11 +28,12 @@ FLAGS = $(BASE_FLAGS) -ffp-contract=off
 
 # ---- sources, in dependency order: a folder includes only from folders before it ---------------------------------
 FOLDERS := base kind problem posterior approximation sampling truth metric catalog spec grid job convergence store
-LIB_SRC := $(filter-out src/posterior/kernel.c,$(foreach d,$(FOLDERS),$(wildcard src/$(d)/*.c)))
+ISA_SRC := $(wildcard src/posterior/kernel*.c)
+LIB_SRC := $(filter-out $(ISA_SRC),$(foreach d,$(FOLDERS),$(wildcard src/$(d)/*.c)))
 APP_SRC := $(wildcard src/commands/*.c)
 MPI_SRC := $(wildcard src/runner/*.c)
 
-# The hot kernel is compiled once for each instruction set and chosen at run time; elsewhere the portable one serves.
+# The hot kernels are compiled once for each instruction set and chosen at run time; elsewhere the portable ones serve.
 ifneq (,$(filter x86_64 amd64,$(shell uname -m)))
 ISAS := generic v3 v4
 else
@@ -41,9 +42,9 @@ endif
 ISA_FLAGS_generic :=
 ISA_FLAGS_v3 := -march=x86-64-v3
 ISA_FLAGS_v4 := -march=x86-64-v4
-KERNEL_OBJ := $(ISAS:%=$(BUILD)/src/posterior/kernel_%.o)
+ISA_OBJ := $(foreach isa,$(ISAS),$(ISA_SRC:src/%.c=$(BUILD)/$(isa)/%.o))
 
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(KERNEL_OBJ)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(ISA_OBJ)
 APP_OBJ := $(APP_SRC:%.c=$(BUILD)/%.o) $(MPI_SRC:%.c=$(BUILD)/%.o)
 
 .PHONY: all demo test test-only unit deps test-deps install clean help lint format check-deps soak bench
@@ -65,9 +66,12 @@ $(BUILD)/src/runner/%.o: src/runner/%.c
 	@mkdir -p $(@D)
 	OMPI_CC="$(CC)" $(MPICC) $(FLAGS) -MMD -MP -c $< -o $@
 
-$(KERNEL_OBJ): $(BUILD)/src/posterior/kernel_%.o: src/posterior/kernel.c
-	@mkdir -p $(@D)
-	$(CC) $(BASE_FLAGS) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast $(ISA_FLAGS_$*) -DFSL_KERNEL_ISA=$* -MMD -MP -c $< -o $@
+define isa_rule
+$(BUILD)/$(1)/%.o: src/%.c
+	@mkdir -p $$(@D)
+	$(CC) $(BASE_FLAGS) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast $(ISA_FLAGS_$(1)) -DFSL_KERNEL_ISA=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
