@@ -30,6 +30,8 @@ const fsl_problem *fsl_posterior_problem(const fsl_posterior *posterior);
 bool fsl_posterior_is_exact(const fsl_posterior *posterior);
 /* true where Cov_w(A(x)) and Cov_w(x, A(x)) are available: atoms, or a linear model. */
 bool fsl_posterior_has_forward_moments(const fsl_posterior *posterior);
+/* true where spread and the whole Cov_w(x0, A) together cost less than spread and one Cov_w(x0, A) u. */
+bool fsl_posterior_cross_is_cheap(const fsl_posterior *posterior);
 
 /* m, m~ and the densities in one pass over the atoms. `out`'s arrays belong to the caller. */
 FSL_CHECKED fsl_status fsl_posterior_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
@@ -38,10 +40,11 @@ FSL_CHECKED fsl_status fsl_posterior_moments(fsl_ctx *ctx, const fsl_posterior *
 FSL_CHECKED fsl_status fsl_posterior_covariance_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v,
                                                       size_t n, const double *x, const double *mean, const double *u,
                                                       double *out);
-/* Moments of the measured A(x0) under w: expected (n, m) = E_w A, spread (n, m, m) = Cov_w A. */
+/* Moments of the measured A(x0) under w: expected (n, m) = E_w A; spread (n, m, m) = Cov_w A and cross (n, d, m) =
+ * Cov_w(x0, A), NULL where not wanted. */
 FSL_CHECKED fsl_status fsl_posterior_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v,
                                                      size_t n, const double *x, const double *mean, double *expected,
-                                                     double *spread);
+                                                     double *spread, double *cross);
 /* out (n, d) = Cov_w(x0, A(x0)) u, u (n, m); `expected` as above. */
 FSL_CHECKED fsl_status fsl_posterior_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v,
                                                  size_t n, const double *x, const double *mean, const double *expected,

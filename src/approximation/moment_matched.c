@@ -11,8 +11,8 @@ static fsl_status score_tile(fsl_ctx *ctx, const fsl_states *tile, double *g) {
   FSL_GET(ctx, expected, n * m);
   FSL_GET(ctx, spread, n * m * m);
   FSL_GET(ctx, u, n * m);
-  FSL_TRY(
-      fsl_posterior_forward_moments(ctx, tile->posterior, tile->a, tile->v, n, tile->x, tile->mean, expected, spread));
+  FSL_TRY(fsl_posterior_forward_moments(ctx, tile->posterior, tile->a, tile->v, n, tile->x, tile->mean, expected,
+                                        spread, NULL));
   for (size_t i = 0; i < n; i++) {
     FSL_TRY(fsl_check_stop(ctx));
     for (size_t k = 0; k < m; k++) u[i * m + k] = y[k] - expected[i * m + k];

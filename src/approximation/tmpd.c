@@ -40,36 +40,50 @@ static void reduce(size_t m, int covariance, double *matrix) {
   }
 }
 
-/* u (n, m) = S^-1 u for a tile of states. */
-static fsl_status solve_tile(fsl_ctx *ctx, int covariance, const fsl_states *tile, double *u) {
+/* g (n, d) = (a/v) Cov_w(x0, A) u */
+static void push_by(const fsl_states *tile, const double *cross, const double *u, double *g) {
+  const size_t d = tile->d, m = tile->m;
+  for (size_t i = 0; i < tile->n; i++)
+    for (size_t j = 0; j < d; j++) {
+      double sum = 0;
+      for (size_t k = 0; k < m; k++) sum += cross[(i * d + j) * m + k] * u[i * m + k];
+      g[i * d + j] = tile->a / tile->v * sum;
+    }
+  fsl_guided_mask(tile, g);
+}
+
+/* For a tile of states: C A^T = Cov_w(x0, A) is kept for the push where it comes cheaply. */
+static fsl_status score_tile(fsl_ctx *ctx, int covariance, const fsl_states *tile, double *g) {
   const size_t n = tile->n, m = tile->m;
-  double *expected, *spread;
+  double *u, *expected, *spread, *cross = NULL;
+  FSL_GET(ctx, u, n * m);
   FSL_GET(ctx, expected, n * m);
   FSL_GET(ctx, spread, n * m * m);
-  FSL_TRY(
-      fsl_posterior_forward_moments(ctx, tile->posterior, tile->a, tile->v, n, tile->x, tile->mean, expected, spread));
+  if (fsl_posterior_cross_is_cheap(tile->posterior)) FSL_GET(ctx, cross, n * tile->d * m);
+  FSL_TRY(fsl_guided_residual(ctx, tile, tile->mean, u));
+  FSL_TRY(fsl_posterior_forward_moments(ctx, tile->posterior, tile->a, tile->v, n, tile->x, tile->mean, expected,
+                                        spread, cross));
   for (size_t i = 0; i < n; i++) {
     FSL_TRY(fsl_check_stop(ctx));
     reduce(m, covariance, spread + i * m * m);
     fsl_guided_solve(tile, spread + i * m * m, u + i * m);
   }
+  if (cross == NULL) return fsl_guided_push(ctx, tile, u, g);
+  push_by(tile, cross, u, g);
   return FSL_OK;
 }
 
 static fsl_status score(fsl_ctx *ctx, const void *params, const fsl_states *states, double *g) {
   const int covariance = ((const tmpd_params *)params)->covariance;
   const size_t step = fsl_guided_tile(states);
-  double *u;
-  FSL_GET(ctx, u, states->n * states->m);
-  FSL_TRY(fsl_guided_residual(ctx, states, states->mean, u));
   for (size_t first = 0; first < states->n; first += step) {
     const size_t left = states->n - first;
     const fsl_states tile = fsl_guided_slice(states, first, left < step ? left : step);
     const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-    FSL_TRY(solve_tile(ctx, covariance, &tile, u + first * states->m));
+    FSL_TRY(score_tile(ctx, covariance, &tile, g + first * states->d));
     fsl_arena_release(ctx->arena, mark);
   }
-  return fsl_guided_push(ctx, states, u, g);
+  return FSL_OK;
 }
 
 const fsl_approximation_kind fsl_approximation_tmpd = {
@@ -82,5 +96,5 @@ const fsl_approximation_kind fsl_approximation_tmpd = {
     .linear_only = true,
     .needs_forward_moments = true,
     .score = score,
-    .extra_passes = 2,
+    .extra_passes = 1.2,
 };

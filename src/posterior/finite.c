@@ -16,7 +16,7 @@ static fsl_pass pass_of(const fsl_posterior *posterior, fsl_pass_what what, doub
                     .a = a,
                     .v = v,
                     .p = p,
-                    .shape = {.sides = 1, .p = fsl_pass_sums(what, p)}};
+                    .shape = {.sides = 1, .p = fsl_pass_sums(what, p, 0)}};
 }
 
 static void mean_of(const double *side, size_t p, bool ok, double *out) {
@@ -98,24 +98,102 @@ fsl_status fsl_atoms_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, d
   return cross(ctx, posterior, &pass, posterior->atoms.forward, out);
 }
 
-/* Expected values first, then second moments about them: a one-pass difference of squares would cancel. */
-fsl_status fsl_atoms_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
-                                     const double *x, double *expected, double *spread) {
+/* ---- moments of A(x) --------------------------------------------------------------------------------------------- */
+
+/* E_w A: of a linear model it follows from the mean. */
+static fsl_status expect(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n, const double *x,
+                         const double *mean, double *expected) {
   const fsl_atom_set *set = &posterior->atoms;
+  const fsl_forward_model *model = posterior->problem->model;
   const size_t m = set->m, d = set->d;
-  fsl_pass first = pass_of(posterior, FSL_PASS_MEANS, a, v, n, x, m);
+  for (size_t i = 0; i < n && model->linear; ++i) model->value(model, mean + i * d, expected + i * m);
+  if (model->linear) return FSL_OK;
+  const fsl_pass pass = pass_of(posterior, FSL_PASS_MEANS, a, v, n, x, m);
+  const size_t width = fsl_partial_width(pass.shape);
   double *records;
-  FSL_GET(ctx, records, n * fsl_partial_width(first.shape));
-  FSL_TRY(fsl_atoms_run(ctx, set, &first, set->forward, NULL, records));
-  for (size_t i = 0; i < n; ++i)
-    mean_of(records + i * fsl_partial_width(first.shape), m, fsl_is_finite(d, x + i * d), expected + i * m);
-  if (spread == NULL) return FSL_OK;
-  fsl_pass second = pass_of(posterior, FSL_PASS_SPREAD, a, v, n, x, m);
-  second.payload_centre = expected;
-  FSL_GET(ctx, records, n * fsl_partial_width(second.shape));
-  FSL_TRY(fsl_atoms_run(ctx, set, &second, set->forward, NULL, records));
-  for (size_t i = 0; i < n; ++i)
-    fsl_unpack_spread(m, records + i * fsl_partial_width(second.shape), fsl_is_finite(m, expected + i * m),
-                      spread + i * m * m);
+  FSL_GET(ctx, records, n * width);
+  FSL_TRY(fsl_atoms_run(ctx, set, &pass, set->forward, NULL, records));
+  for (size_t i = 0; i < n; ++i) mean_of(records + i * width, m, fsl_is_finite(d, x + i * d), expected + i * m);
   return FSL_OK;
+}
+
+/* Second moments about what is expected: a one-pass difference of squares would cancel. */
+static fsl_status spread_of(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n, const double *x,
+                            const double *expected, double *spread) {
+  const fsl_atom_set *set = &posterior->atoms;
+  const size_t m = set->m;
+  fsl_pass pass = pass_of(posterior, FSL_PASS_SPREAD, a, v, n, x, m);
+  const size_t width = fsl_partial_width(pass.shape);
+  double *records;
+  pass.payload_centre = expected;
+  FSL_GET(ctx, records, n * width);
+  FSL_TRY(fsl_atoms_run(ctx, set, &pass, set->forward, NULL, records));
+  for (size_t i = 0; i < n; ++i) {
+    const bool ok = fsl_is_finite(set->d, x + i * set->d) && fsl_is_finite(m, expected + i * m);
+    fsl_unpack_spread(m, records + i * width, ok, spread + i * m * m);
+  }
+  return FSL_OK;
+}
+
+/* record's (m, d) sums become cross (d, m). */
+static void unpack_cross(size_t d, size_t m, const double *record, bool ok, double *cross) {
+  for (size_t k = 0; k < m; ++k)
+    for (size_t j = 0; j < d; ++j)
+      cross[j * m + k] = ok ? record[FSL_PARTIAL_VEC + k * d + j] / record[FSL_PARTIAL_SUM] : NAN;
+}
+
+static fsl_status cross_of(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n, const double *x,
+                           const double *mean, const double *expected, double *cross) {
+  const fsl_atom_set *set = &posterior->atoms;
+  const size_t d = set->d, m = set->m;
+  fsl_pass pass = pass_of(posterior, FSL_PASS_JOINT, a, v, n, x, d);
+  pass.q = m;
+  pass.shape.p = fsl_pass_sums(FSL_PASS_JOINT, d, m);
+  pass.payload_centre = mean;
+  pass.inner_centre = expected;
+  const size_t width = fsl_partial_width(pass.shape);
+  double *records;
+  FSL_GET(ctx, records, n * width);
+  FSL_TRY(fsl_atoms_run(ctx, set, &pass, set->x, set->forward, records));
+  for (size_t i = 0; i < n; ++i) {
+    const bool ok = fsl_is_finite(d, x + i * d) && fsl_is_finite(d, mean + i * d) && fsl_is_finite(m, expected + i * m);
+    unpack_cross(d, m, records + i * width, ok, cross + i * d * m);
+  }
+  return FSL_OK;
+}
+
+/* spread (m, m) = M cross of a linear model, made symmetric. */
+static fsl_status spread_from_cross(fsl_ctx *ctx, const fsl_forward_model *model, size_t n, const double *cross,
+                                    double *spread) {
+  const size_t d = model->d, m = model->m;
+  double *column, *image;
+  FSL_GET(ctx, column, d);
+  FSL_GET(ctx, image, m * m);
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t k = 0; k < m; ++k) {
+      for (size_t j = 0; j < d; ++j) column[j] = cross[(i * d + j) * m + k];
+      model->apply(model, column, image + k * m);
+    }
+    for (size_t k = 0; k < m; ++k)
+      for (size_t l = 0; l < m; ++l) spread[(i * m + k) * m + l] = 0.5 * (image[k * m + l] + image[l * m + k]);
+  }
+  return FSL_OK;
+}
+
+fsl_status fsl_atoms_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
+                                     const double *x, const double *mean, double *expected, double *spread,
+                                     double *cross) {
+  const fsl_forward_model *model = posterior->problem->model;
+  FSL_TRY(expect(ctx, posterior, a, v, n, x, mean, expected));
+  if (cross != NULL) FSL_TRY(cross_of(ctx, posterior, a, v, n, x, mean, expected, cross));
+  if (spread == NULL) return FSL_OK;
+  if (cross != NULL && model->linear) return spread_from_cross(ctx, model, n, cross, spread);
+  return spread_of(ctx, posterior, a, v, n, x, expected, spread);
+}
+
+/* Work a pair: both passes take the distances and exp (20); the joint sums d m products where the two others sum
+ * m (m + 1)/2 + m + d. */
+bool fsl_atoms_cross_is_cheap(const fsl_posterior *posterior) {
+  const size_t d = posterior->atoms.d, m = posterior->atoms.m;
+  return posterior->problem->model->linear && d * m <= (d + 20) + m * (m + 1) / 2 + m + d;
 }

@@ -94,7 +94,8 @@ fsl_status fsl_atoms_moments(fsl_ctx *, const fsl_posterior *, double a, double 
 fsl_status fsl_atoms_covariance_times(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n, const double *x,
                                       const double *mean, const double *u, double *out);
 fsl_status fsl_atoms_forward_moments(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n, const double *x,
-                                     double *expected, double *spread);
+                                     const double *mean, double *expected, double *spread, double *cross);
+bool fsl_atoms_cross_is_cheap(const fsl_posterior *posterior);
 fsl_status fsl_atoms_cross_times(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n, const double *x,
                                  const double *mean, const double *expected, const double *u, double *out);
 fsl_status fsl_atoms_draw(fsl_ctx *, const fsl_posterior *, double a, double v, fsl_key key, uint64_t first, size_t n,
@@ -107,7 +108,7 @@ fsl_status fsl_mixtures_moments(fsl_ctx *, const fsl_posterior *, double a, doub
 fsl_status fsl_mixtures_covariance_times(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n,
                                          const double *x, const double *mean, const double *u, double *out);
 fsl_status fsl_mixtures_forward_moments(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n, const double *x,
-                                        const double *mean, double *expected, double *spread);
+                                        const double *mean, double *expected, double *spread, double *cross);
 fsl_status fsl_mixtures_cross_times(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n, const double *x,
                                     const double *mean, const double *u, double *out);
 fsl_status fsl_mixtures_draw(fsl_ctx *, const fsl_posterior *, double a, double v, fsl_key key, uint64_t first,

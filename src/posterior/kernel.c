@@ -331,6 +331,69 @@ static void spread(const fsl_block *b, const fsl_tile *tile) {
   restore(before);
 }
 
+enum { COLUMNS = 4 };
+
+/* z = e_i (Q_i - qc) of `n` columns of the inner values */
+INLINE void weigh_inner(const fsl_block *b, const fsl_tile *tile, const chunk *c, size_t column, size_t n,
+                        vec (*z)[COLUMNS][V]) {
+  const vec *centre = lanes_of(tile->inner_centre) + column * V;
+  for (size_t k = 0; k < c->count; ++k) {
+    const size_t i = c->row[k];
+    const double *inner = b->inner + (c->first + i) * b->q + column;
+    for (size_t j = 0; j < n; ++j)
+      UNROLL for (size_t v = 0; v < V; ++v) z[i][j][v] = c->e[i][v] * (inner[j] - centre[j * V + v]);
+  }
+}
+
+/* total (columns, p) += sum_k z_k (P_k - pc)^T, a dimension of P at a time */
+INLINE void sum_columns(int columns, const fsl_block *b, const fsl_tile *tile, const chunk *c, vec (*z)[COLUMNS][V],
+                        vec (*total)[V]) {
+  const vec *centre = lanes_of(tile->payload_centre);
+  for (size_t j = 0; j < b->p; ++j) {
+    vec s[COLUMNS][V];
+    UNROLL for (int l = 0; l < columns; ++l) UNROLL for (int v = 0; v < V; ++v) s[l][v] = (vec){0};
+    for (size_t k = 0; k < c->count; ++k) {
+      const size_t i = c->row[k];
+      const vec value = splat(b->payload[(c->first + i) * b->p + j]);
+      UNROLL for (int v = 0; v < V; ++v) {
+        const vec delta = value - centre[j * V + (size_t)v];
+        UNROLL for (int l = 0; l < columns; ++l) s[l][v] += z[i][l][v] * delta;
+      }
+    }
+    UNROLL for (int l = 0; l < columns; ++l) UNROLL for (int v = 0; v < V; ++v) {
+      vec *sum = &total[(size_t)l * b->p + j][v];
+      *sum = *sum * c->rescale[v] + s[l][v];
+    }
+  }
+}
+
+static void joint(const fsl_block *b, const fsl_tile *tile) {
+  const unsigned before = flush_subnormals();
+  chunk c;
+  vec z[FSL_CHUNK][COLUMNS][V];
+  vec max[V] = {splat(FSL_FLOOR), splat(FSL_FLOOR)}, sum[V] = {{0}}, step[V];
+  set(tile->vec, b->p * b->q, 0.0);
+  for (size_t first = 0; first < b->n; first += FSL_CHUNK) {
+    open_chunk(b, tile, first, 0.0, &c, max, step);
+    prior_weights(&c, max, sum);
+    list_rows(&c, true, false);
+    if (c.count == 0) continue;
+    vec(*total)[V] = (vec(*)[V])(void *)tile->vec;
+    size_t l = 0;
+    for (; l + COLUMNS <= b->q; l += COLUMNS) {
+      weigh_inner(b, tile, &c, l, COLUMNS, z);
+      sum_columns(COLUMNS, b, tile, &c, z, total + l * b->p);
+    }
+    for (; l < b->q; ++l) {
+      weigh_inner(b, tile, &c, l, 1, z);
+      sum_columns(1, b, tile, &c, z, total + l * b->p);
+    }
+  }
+  store(tile->max, max);
+  store(tile->sum, sum);
+  restore(before);
+}
+
 /* ---- modes and picks ------------------------------------------------------------------------------------------- */
 
 static void modes(const fsl_block *b, const fsl_tile *tile, double shift, size_t n_modes) {
@@ -398,6 +461,7 @@ const fsl_kernel FOR_ISA(fsl_kernel) = {.name = TEXT(FSL_KERNEL_ISA),
                                         .means = means,
                                         .cross = cross,
                                         .spread = spread,
+                                        .joint = joint,
                                         .modes = modes,
                                         .pick = pick,
                                         .exponential = exponential_of};

@@ -52,6 +52,8 @@ typedef struct fsl_kernel {
   void (*cross)(const fsl_block *block, const fsl_tile *tile);
   /* vec = the upper triangle, row by row, of sum e_i (P_i - pc) (P_i - pc)^T: p (p + 1)/2 */
   void (*spread)(const fsl_block *block, const fsl_tile *tile);
+  /* vec (q, p) = sum e_i (Q_i - qc) (P_i - pc)^T */
+  void (*joint)(const fsl_block *block, const fsl_tile *tile);
   /* vec[mode] += e_i for every mode < n_modes; goes on from the max, sum and vec that are there. `shift` is added to
    * every logit. */
   void (*modes)(const fsl_block *block, const fsl_tile *tile, double shift, size_t n_modes);

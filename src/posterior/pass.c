@@ -29,8 +29,8 @@ void fsl_lanes_pack(size_t lanes, size_t n, size_t width, double a, const double
   }
 }
 
-size_t fsl_pass_sums(fsl_pass_what what, size_t p) {
-  return what == FSL_PASS_SPREAD ? p * (p + 1) / 2 : p;
+size_t fsl_pass_sums(fsl_pass_what what, size_t p, size_t q) {
+  return what == FSL_PASS_SPREAD ? p * (p + 1) / 2 : what == FSL_PASS_JOINT ? p * q : p;
 }
 
 void fsl_unpack_spread(size_t p, const double *record, bool ok, double *out) {
@@ -48,10 +48,8 @@ fsl_status fsl_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_tiles *out) 
   FSL_GET(ctx, out->energy, lanes);
   FSL_GET(ctx, out->vec, (sums + 1) * lanes);
   if (pass->what != FSL_PASS_MEANS) FSL_GET(ctx, out->payload_centre, pass->p * lanes);
-  if (pass->what == FSL_PASS_CROSS) {
-    FSL_GET(ctx, out->inner_centre, pass->q * lanes);
-    FSL_GET(ctx, out->u, pass->q * lanes);
-  }
+  if (pass->what == FSL_PASS_CROSS || pass->what == FSL_PASS_JOINT) FSL_GET(ctx, out->inner_centre, pass->q * lanes);
+  if (pass->what == FSL_PASS_CROSS) FSL_GET(ctx, out->u, pass->q * lanes);
   if (pass->shape.sides == 2) {
     FSL_GET(ctx, out->post_max, lanes);
     FSL_GET(ctx, out->post_sum, lanes);
@@ -65,10 +63,9 @@ void fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, 
   fsl_lanes_pack(lanes, pass->n, pass->d, fsl_divisor(pass->a), pass->x, first, tiles->x);
   if (pass->what != FSL_PASS_MEANS)
     fsl_lanes_pack(lanes, pass->n, pass->p, 1.0, pass->payload_centre, first, tiles->payload_centre);
-  if (pass->what == FSL_PASS_CROSS) {
+  if (tiles->inner_centre != NULL)
     fsl_lanes_pack(lanes, pass->n, pass->q, 1.0, pass->inner_centre, first, tiles->inner_centre);
-    fsl_lanes_pack(lanes, pass->n, pass->q, 1.0, pass->u, first, tiles->u);
-  }
+  if (tiles->u != NULL) fsl_lanes_pack(lanes, pass->n, pass->q, 1.0, pass->u, first, tiles->u);
   *out = (fsl_tile){.h = fsl_precision(pass->a, pass->v),
                     .x = tiles->x,
                     .payload_centre = tiles->payload_centre,
@@ -100,6 +97,7 @@ void fsl_pass_block(const fsl_pass *pass, const fsl_tiles *tiles, const fsl_tile
   if (pass->what == FSL_PASS_MEANS) kernel->means(block, tile);
   if (pass->what == FSL_PASS_CROSS) kernel->cross(block, tile);
   if (pass->what == FSL_PASS_SPREAD) kernel->spread(block, tile);
+  if (pass->what == FSL_PASS_JOINT) kernel->joint(block, tile);
   const size_t count = pass->n - first < tiles->lanes ? pass->n - first : tiles->lanes, sums = pass->shape.p;
   const size_t width = fsl_partial_width(pass->shape), side = fsl_partial_side(pass->shape);
   for (size_t k = 0; k < count; ++k) {

@@ -7,7 +7,7 @@
 
 #define FSL_TINY_VARIANCE 1e-200 /* stands for v = 0: the nearest atom takes all weight, nothing overflows */
 
-typedef enum fsl_pass_what { FSL_PASS_MEANS, FSL_PASS_CROSS, FSL_PASS_SPREAD } fsl_pass_what;
+typedef enum fsl_pass_what { FSL_PASS_MEANS, FSL_PASS_CROSS, FSL_PASS_SPREAD, FSL_PASS_JOINT } fsl_pass_what;
 
 /* The same question to every block: n states and, for second moments, the centres and vectors of each state. */
 typedef struct fsl_pass {
@@ -17,7 +17,7 @@ typedef struct fsl_pass {
   const double *x; /* (n, d) */
   double a, v;
   size_t p;                       /* payload of every block; 0: densities alone */
-  size_t q;                       /* inner of every block (cross) */
+  size_t q;                       /* inner of every block (cross, joint) */
   const double *payload_centre;   /* (n, p) */
   const double *inner_centre, *u; /* (n, q) */
   fsl_partial_shape shape;        /* sides 2: the posterior too */
@@ -38,8 +38,8 @@ void fsl_pass_block(const fsl_pass *pass, const fsl_tiles *tiles, const fsl_tile
                     size_t first, double *records);
 /* All states against one block: records (n). */
 FSL_CHECKED fsl_status fsl_pass_run(fsl_ctx *ctx, const fsl_pass *pass, const fsl_block *block, double *records);
-/* Width of the weighted sums of a pass: p, or p (p + 1)/2 for a spread. */
-size_t fsl_pass_sums(fsl_pass_what what, size_t p);
+/* Width of the weighted sums of a pass: p, p (p + 1)/2 for a spread, p q for a joint. */
+size_t fsl_pass_sums(fsl_pass_what what, size_t p, size_t q);
 /* out (p, p): the matrix of a spread's record, divided by its sum; NaN where not `ok`. */
 void fsl_unpack_spread(size_t p, const double *record, bool ok, double *out);
 

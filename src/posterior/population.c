@@ -33,7 +33,7 @@ static fsl_status open_frame(fsl_ctx *ctx, const fsl_posterior *posterior, const
                          .a = out->noised.a,
                          .v = out->noised.v,
                          .p = p,
-                         .shape = {.sides = 1, .p = fsl_pass_sums(what, p)}};
+                         .shape = {.sides = 1, .p = fsl_pass_sums(what, p, 0)}};
   out->noised.block.p = p;
   FSL_GET(ctx, out->records, n * fsl_partial_width(out->pass.shape));
   return FSL_OK;
@@ -221,7 +221,7 @@ static void measured_own(const frame *f, size_t m, const double *rows, double *o
 static fsl_status group_spread(fsl_ctx *ctx, const fsl_posterior *posterior, const fsl_group *group, double a, double v,
                                size_t n, const double *x, const double *mean, double *records) {
   const size_t d = posterior->prior.d, m = posterior->problem->model->m;
-  const size_t sums = fsl_pass_sums(FSL_PASS_SPREAD, m);
+  const size_t sums = fsl_pass_sums(FSL_PASS_SPREAD, m, 0);
   frame f;
   double *rows, *features, *centre, *own;
   FSL_TRY(open_frame(ctx, posterior, group, FSL_PASS_SPREAD, m, a, v, n, x, &f));
@@ -248,7 +248,7 @@ static fsl_status group_spread(fsl_ctx *ctx, const fsl_posterior *posterior, con
 static fsl_status spread_of(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n, const double *x,
                             const double *mean, double *spread) {
   const size_t d = posterior->prior.d, m = posterior->problem->model->m;
-  const fsl_partial_shape shape = {.sides = 1, .p = fsl_pass_sums(FSL_PASS_SPREAD, m)};
+  const fsl_partial_shape shape = {.sides = 1, .p = fsl_pass_sums(FSL_PASS_SPREAD, m, 0)};
   double *records;
   FSL_GET(ctx, records, n * fsl_partial_width(shape));
   fsl_partial_clear(shape, n, records);
@@ -264,13 +264,6 @@ static fsl_status spread_of(fsl_ctx *ctx, const fsl_posterior *posterior, double
   return FSL_OK;
 }
 
-fsl_status fsl_mixtures_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
-                                        const double *x, const double *mean, double *expected, double *spread) {
-  const fsl_forward_model *model = posterior->problem->model;
-  for (size_t i = 0; i < n; ++i) model->value(model, mean + i * model->d, expected + i * model->m);
-  return spread != NULL ? spread_of(ctx, posterior, a, v, n, x, mean, spread) : FSL_OK;
-}
-
 fsl_status fsl_mixtures_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                                     const double *x, const double *mean, const double *u, double *out) {
   const size_t d = posterior->prior.d, m = posterior->problem->model->m;
@@ -282,4 +275,28 @@ fsl_status fsl_mixtures_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior
   FSL_TRY(fsl_mixtures_covariance_times(ctx, posterior, a, v, n, x, mean, back, out));
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
+}
+
+/* Cov_w(x0, A(x0)) column by column: out (n, d, m). */
+static fsl_status columns_of(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
+                             const double *x, const double *mean, double *out) {
+  const size_t d = posterior->prior.d, m = posterior->problem->model->m;
+  double *unit, *column;
+  FSL_GET(ctx, unit, n * m);
+  FSL_GET(ctx, column, n * d);
+  for (size_t k = 0; k < m; ++k) {
+    for (size_t i = 0; i < n * m; ++i) unit[i] = i % m == k ? 1.0 : 0.0;
+    FSL_TRY(fsl_mixtures_cross_times(ctx, posterior, a, v, n, x, mean, unit, column));
+    for (size_t i = 0; i < n * d; ++i) out[i * m + k] = column[i];
+  }
+  return FSL_OK;
+}
+
+fsl_status fsl_mixtures_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
+                                        const double *x, const double *mean, double *expected, double *spread,
+                                        double *cross) {
+  const fsl_forward_model *model = posterior->problem->model;
+  for (size_t i = 0; i < n; ++i) model->value(model, mean + i * model->d, expected + i * model->m);
+  if (cross != NULL) FSL_TRY(columns_of(ctx, posterior, a, v, n, x, mean, cross));
+  return spread != NULL ? spread_of(ctx, posterior, a, v, n, x, mean, spread) : FSL_OK;
 }

@@ -195,6 +195,10 @@ bool fsl_posterior_has_forward_moments(const fsl_posterior *posterior) {
   return posterior->is_atoms || posterior->problem->model->linear;
 }
 
+bool fsl_posterior_cross_is_cheap(const fsl_posterior *posterior) {
+  return posterior->is_atoms && fsl_atoms_cross_is_cheap(posterior);
+}
+
 const double *fsl_posterior_log_likelihood(const fsl_posterior *posterior, size_t *n) {
   *n = posterior->is_atoms ? posterior->atoms.n : 0;
   return posterior->atoms.log_likelihood;
@@ -237,12 +241,14 @@ static fsl_status needs(fsl_ctx *ctx, bool has, const char *what) {
 }
 
 fsl_status fsl_posterior_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
-                                         const double *x, const double *mean, double *expected, double *spread) {
+                                         const double *x, const double *mean, double *expected, double *spread,
+                                         double *cross) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   FSL_TRY(needs(ctx, fsl_posterior_has_forward_moments(posterior), "moments of A(x)"));
   return done(ctx, mark,
-              posterior->is_atoms ? fsl_atoms_forward_moments(ctx, posterior, a, v, n, x, expected, spread)
-                                  : fsl_mixtures_forward_moments(ctx, posterior, a, v, n, x, mean, expected, spread));
+              posterior->is_atoms
+                  ? fsl_atoms_forward_moments(ctx, posterior, a, v, n, x, mean, expected, spread, cross)
+                  : fsl_mixtures_forward_moments(ctx, posterior, a, v, n, x, mean, expected, spread, cross));
 }
 
 fsl_status fsl_posterior_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,

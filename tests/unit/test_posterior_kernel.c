@@ -14,30 +14,35 @@ typedef struct property {
   bool weighted;    /* unequal weights, one in five zero */
   double at_atom;   /* states: this share of the way to an atom (1: on it) */
   double sharpness; /* states are scaled by this */
+  bool linear;
 } property;
 
 static const property table[] = {
-    {"one atom", 1, 3, 2, 0.9, 0.19, 0.3, 0, false, false, 0, 1},
-    {"one dimension", 500, 1, 1, 0.9, 0.19, 0.3, 0, false, false, 0, 1},
-    {"two dimensions", 1000, 2, 1, 0.8, 0.36, 0.3, 0, false, false, 0, 1},
-    {"several leaves", 9001, 2, 2, 0.6, 0.64, 0.2, 0, false, false, 0, 1},
-    {"eight dimensions", 700, 8, 4, 0.8, 0.36, 0.5, 0, false, false, 0, 1},
-    {"odd sizes", 67, 7, 3, 0.5, 0.75, 0.5, 0, false, true, 0, 1},
-    {"many dimensions", 130, 150, 3, 0.5, 0.75, 1.0, 0, false, false, 0.8, 1},
-    {"repeated atoms", 240, 2, 1, 0.9, 0.19, 0.3, 0, true, false, 0, 1},
-    {"ties", 4, 1, 1, 0.9, 0.5, 10, 0, true, false, 1, 1},
-    {"zero weights", 333, 2, 2, 0.9, 0.19, 0.3, 0, false, true, 0, 1},
-    {"t near 0", 400, 2, 1, 1 - 1e-5, 2e-5, 0.3, 0, false, false, 1, 1},
-    {"t near 0 between atoms", 400, 2, 1, 1 - 1e-5, 2e-5, 0.3, 0, false, false, 0, 1},
-    {"v tiny", 200, 3, 1, 1, 1e-12, 0.3, 0, false, false, 1, 1},
-    {"t near 1", 400, 2, 1, 0.0067, 0.99995, 0.3, 0, false, false, 0, 1},
-    {"noise tiny", 400, 2, 1, 0.8, 0.36, 1e-4, 0, false, false, 0, 1},
-    {"noise tiny, y far", 400, 2, 1, 0.8, 0.36, 1e-3, 40, false, false, 0, 1},
-    {"noise tiny, state on another atom", 400, 2, 2, 0.99, 0.02, 1e-2, 3, false, false, 1, 1},
-    {"posterior where the prior underflows", 400, 2, 2, 0.999, 0.002, 1e-3, 0, false, false, 1, 1},
-    {"posterior where the prior underflows, many dimensions", 130, 20, 3, 0.999, 0.002, 1e-3, 0, false, true, 1, 1},
-    {"noise large", 400, 2, 1, 0.8, 0.36, 1e4, 0, false, false, 0, 1},
-    {"state far", 400, 2, 1, 0.8, 0.36, 0.3, 0, false, false, 0, 1000},
+    {"one atom", 1, 3, 2, 0.9, 0.19, 0.3, 0, false, false, 0, 1, false},
+    {"one dimension", 500, 1, 1, 0.9, 0.19, 0.3, 0, false, false, 0, 1, false},
+    {"two dimensions", 1000, 2, 1, 0.8, 0.36, 0.3, 0, false, false, 0, 1, false},
+    {"several leaves", 9001, 2, 2, 0.6, 0.64, 0.2, 0, false, false, 0, 1, false},
+    {"eight dimensions", 700, 8, 4, 0.8, 0.36, 0.5, 0, false, false, 0, 1, false},
+    {"odd sizes", 67, 7, 3, 0.5, 0.75, 0.5, 0, false, true, 0, 1, false},
+    {"many dimensions", 130, 150, 3, 0.5, 0.75, 1.0, 0, false, false, 0.8, 1, false},
+    {"repeated atoms", 240, 2, 1, 0.9, 0.19, 0.3, 0, true, false, 0, 1, false},
+    {"ties", 4, 1, 1, 0.9, 0.5, 10, 0, true, false, 1, 1, false},
+    {"zero weights", 333, 2, 2, 0.9, 0.19, 0.3, 0, false, true, 0, 1, false},
+    {"t near 0", 400, 2, 1, 1 - 1e-5, 2e-5, 0.3, 0, false, false, 1, 1, false},
+    {"t near 0 between atoms", 400, 2, 1, 1 - 1e-5, 2e-5, 0.3, 0, false, false, 0, 1, false},
+    {"v tiny", 200, 3, 1, 1, 1e-12, 0.3, 0, false, false, 1, 1, false},
+    {"t near 1", 400, 2, 1, 0.0067, 0.99995, 0.3, 0, false, false, 0, 1, false},
+    {"noise tiny", 400, 2, 1, 0.8, 0.36, 1e-4, 0, false, false, 0, 1, false},
+    {"noise tiny, y far", 400, 2, 1, 0.8, 0.36, 1e-3, 40, false, false, 0, 1, false},
+    {"noise tiny, state on another atom", 400, 2, 2, 0.99, 0.02, 1e-2, 3, false, false, 1, 1, false},
+    {"posterior where the prior underflows", 400, 2, 2, 0.999, 0.002, 1e-3, 0, false, false, 1, 1, false},
+    {"posterior where the prior underflows, many dimensions", 130, 20, 3, 0.999, 0.002, 1e-3, 0, false, true, 1, 1,
+     false},
+    {"noise large", 400, 2, 1, 0.8, 0.36, 1e4, 0, false, false, 0, 1, false},
+    {"state far", 400, 2, 1, 0.8, 0.36, 0.3, 0, false, false, 0, 1000, false},
+    {"linear, two dimensions", 1000, 2, 1, 0.8, 0.36, 0.3, 0, false, false, 0, 1, true},
+    {"linear, eight dimensions", 700, 8, 4, 0.8, 0.36, 0.5, 0, false, true, 0, 1, true},
+    {"linear, t near 0", 400, 3, 5, 0.999, 0.002, 0.3, 0, false, false, 0.9, 1, true},
 };
 
 enum { STATES = 19 };
@@ -82,7 +87,7 @@ static setting open_setting(const property *p) {
   setting s = {.ctx = open_ctx(), .p = p};
   make_prior(&s);
   make_states(&s);
-  s.model = bent_model(p->d, p->m);
+  s.model = p->linear ? matrix_model(p->d, p->m, normals(s.ctx, 20, p->d * p->m)) : bent_model(p->d, p->m);
   double *y = reals(s.ctx, p->m);
   s.model.value(&s.model, s.prior.population.mean, y);
   for (size_t k = 0; k < p->m; ++k) y[k] += p->y_shift;
@@ -162,12 +167,13 @@ static void check_products(const setting *s) {
   const size_t d = s->p->d, m = s->p->m;
   double *mean = reals(s->ctx, STATES * d), *expected = reals(s->ctx, STATES * m);
   double *spread = reals(s->ctx, STATES * m * m), *out = reals(s->ctx, STATES * d), *out2 = reals(s->ctx, STATES * d);
+  double *cross = reals(s->ctx, STATES * d * m);
   const double *u = normals(s->ctx, 3, STATES * d), *um = normals(s->ctx, 4, STATES * m);
   fsl_ctx *ctx = s->ctx;
   const double a = s->p->a, v = s->p->v;
   OK(ctx, fsl_posterior_moments(ctx, s->posterior, a, v, STATES, s->x, &(fsl_moments){.mean = mean}));
   OK(ctx, fsl_posterior_covariance_times(ctx, s->posterior, a, v, STATES, s->x, mean, u, out));
-  OK(ctx, fsl_posterior_forward_moments(ctx, s->posterior, a, v, STATES, s->x, mean, expected, spread));
+  OK(ctx, fsl_posterior_forward_moments(ctx, s->posterior, a, v, STATES, s->x, mean, expected, spread, cross));
   OK(ctx, fsl_posterior_cross_times(ctx, s->posterior, a, v, STATES, s->x, mean, expected, um, out2));
   long double *want = fsl_arena_get(ctx->arena, d + m, sizeof *want);
   const size_t step = s->p->n > 1000 || d > 100 ? 9 : 1;
@@ -185,6 +191,8 @@ static void check_products(const setting *s) {
       unit[k] = 1.0;
       fsl_oracle_cross(&s->oracle, s->w, m, s->oracle.forward, m, s->oracle.forward, unit, want);
       expect(s, "Cov A", m, spread + (i * m + k) * m, want, slack * size);
+      fsl_oracle_cross(&s->oracle, s->w, d, s->oracle.x, m, s->oracle.forward, unit, want);
+      for (size_t j = 0; j < d; ++j) expect(s, "Cov(x, A)", 1, cross + (i * d + j) * m + k, want + j, slack * size);
     }
     fsl_oracle_cross(&s->oracle, s->w, d, s->oracle.x, m, s->oracle.forward, um + i * m, want);
     expect(s, "Cov(x, A) u", d, out2 + i * d, want, slack * size);

@@ -176,11 +176,12 @@ static void check_moments(const world *w, const char *name, double a, double v) 
 
 static void check_products(const world *w, const char *name, double a, double v) {
   double mean[STATES * D], out[STATES * D], expected[STATES * M], spread[STATES * M * M];
+  double *cross = reals(w->ctx, STATES * D * M);
   const double *u = normals(w->ctx, 6, STATES * D), *um = normals(w->ctx, 7, STATES * M), *matrix = w->model.self;
   fsl_ctx *ctx = w->ctx;
   OK(ctx, fsl_posterior_moments(ctx, w->posterior, a, v, STATES, w->x, &(fsl_moments){.mean = mean}));
   OK(ctx, fsl_posterior_covariance_times(ctx, w->posterior, a, v, STATES, w->x, mean, u, out));
-  OK(ctx, fsl_posterior_forward_moments(ctx, w->posterior, a, v, STATES, w->x, mean, expected, spread));
+  OK(ctx, fsl_posterior_forward_moments(ctx, w->posterior, a, v, STATES, w->x, mean, expected, spread, cross));
   double *crossed = reals(ctx, STATES * D);
   OK(ctx, fsl_posterior_cross_times(ctx, w->posterior, a, v, STATES, w->x, mean, expected, um, crossed));
   for (size_t i = 0; i < STATES; ++i) {
@@ -192,6 +193,7 @@ static void check_products(const world *w, const char *name, double a, double v)
     for (size_t j = 0; j < D; ++j) {
       near(name, out[i * D + j], fsl_dot(D, prior.covariance + j * D, u + i * D), slack);
       near(name, crossed[i * D + j], fsl_dot(D, prior.covariance + j * D, back), slack);
+      for (size_t k = 0; k < M; ++k) near(name, cross[(i * D + j) * M + k], half[k * D + j], slack);
     }
     for (size_t j = 0; j < M; ++j) {
       near(name, expected[i * M + j], fsl_dot(D, matrix + j * D, prior.mean), slack);

@@ -8,7 +8,7 @@ enum { N = 20011, D = 3, M = 2, STATES = 21, DRAWS = 40 };
 typedef struct answers {
   double log_evidence;
   double mean[STATES * D], post[STATES * D], density[STATES], post_density[STATES];
-  double product[STATES * D], expected[STATES * M], spread[STATES * M * M], crossed[STATES * D];
+  double product[STATES * D], expected[STATES * M], spread[STATES * M * M], cross[STATES * D * M], crossed[STATES * D];
   double x[DRAWS * D], x0[DRAWS * D], ancestor[STATES * D];
 } answers;
 
@@ -32,7 +32,7 @@ static fsl_status ask(fsl_ctx *ctx, const question *q, answers *out) {
   const fsl_moments moments = {out->mean, out->post, out->density, out->post_density, NULL};
   FSL_TRY(fsl_posterior_moments(ctx, p, a, v, STATES, q->x, &moments));
   FSL_TRY(fsl_posterior_covariance_times(ctx, p, a, v, STATES, q->x, out->mean, q->u, out->product));
-  FSL_TRY(fsl_posterior_forward_moments(ctx, p, a, v, STATES, q->x, out->mean, out->expected, out->spread));
+  FSL_TRY(fsl_posterior_forward_moments(ctx, p, a, v, STATES, q->x, out->mean, out->expected, out->spread, out->cross));
   FSL_TRY(fsl_posterior_cross_times(ctx, p, a, v, STATES, q->x, out->mean, out->expected, q->um, out->crossed));
   FSL_TRY(fsl_posterior_draw(ctx, p, a, v, key, 7, DRAWS, out->x, out->x0));
   return fsl_posterior_draw_x0(ctx, p, a, v, key, 9, 3, STATES, q->x, out->ancestor);
