@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { RESULT_VERSION = 2 }; /* raised when any job's result changes for a reason its kinds' versions do not tell */
+enum { RESULT_VERSION = 3 }; /* raised when any job's result changes for a reason its kinds' versions do not tell */
 
 static fsl_status start(fsl_ctx *ctx, const char *purpose, fsl_hasher **out) {
   *out = fsl_hasher_create(ctx->arena);
@@ -121,6 +121,16 @@ static fsl_status hash_grading(fsl_ctx *ctx, const fsl_spec *spec, fsl_hash *out
   return FSL_OK;
 }
 
+/* How sums over atoms are evaluated. */
+static fsl_status hash_evaluation(fsl_ctx *ctx, const fsl_spec *spec, fsl_hash *out) {
+  fsl_hasher *hasher;
+  FSL_TRY(start(ctx, "evaluation", &hasher));
+  fsl_hash_integer(hasher, spec->evaluation.single);
+  fsl_hash_real(hasher, spec->evaluation.tolerance);
+  *out = fsl_hash_value(hasher);
+  return FSL_OK;
+}
+
 fsl_status fsl_parts_create(fsl_ctx *ctx, const fsl_spec *spec, fsl_parts *out) {
   fsl_hasher *hasher;
   FSL_TRY(start(ctx, "diffusion", &hasher));
@@ -128,6 +138,7 @@ fsl_status fsl_parts_create(fsl_ctx *ctx, const fsl_spec *spec, fsl_parts *out) 
   out->diffusion = fsl_hash_value(hasher);
   FSL_TRY(hash_approximations(ctx, spec, &out->approximation));
   FSL_TRY(hash_sampling(ctx, spec, &out->sampling));
+  FSL_TRY(hash_evaluation(ctx, spec, &out->evaluation));
   return hash_grading(ctx, spec, &out->grading);
 }
 
@@ -140,7 +151,10 @@ fsl_status fsl_job_identity(fsl_ctx *ctx, const fsl_spec *spec, const fsl_parts 
   add_problem(hasher, spec, point);
   fsl_hash_hash(hasher, parts->diffusion);
   fsl_hash_hash(hasher, parts->grading);
-  if (type != FSL_JOB_TRUTH) add_training_set(hasher, spec, point);
+  if (type != FSL_JOB_TRUTH) {
+    add_training_set(hasher, spec, point);
+    fsl_hash_hash(hasher, parts->evaluation);
+  }
   if (type == FSL_JOB_RUN || type == FSL_JOB_BUDGET) {
     fsl_hash_hash(hasher, parts->approximation[point.approximation]);
     fsl_hash_hash(hasher, parts->sampling);

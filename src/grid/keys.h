@@ -7,7 +7,7 @@
 /* Hashes of the spec's parts, made once, since a file may stand behind each. */
 typedef struct fsl_parts {
   const fsl_hash *approximation; /* n_approximations */
-  fsl_hash diffusion, sampling, grading;
+  fsl_hash diffusion, sampling, grading, evaluation;
 } fsl_parts;
 
 FSL_CHECKED fsl_status fsl_parts_create(fsl_ctx *ctx, const fsl_spec *spec, fsl_parts *out);

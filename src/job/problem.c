@@ -47,8 +47,8 @@ fsl_status fsl_job_problem(fsl_ctx *ctx, const fsl_spec *spec, fsl_point point, 
 fsl_status fsl_job_posterior(fsl_ctx *ctx, const fsl_spec *spec, fsl_point point, const fsl_problem *problem,
                              fsl_posterior **out) {
   const double n_train = spec->n_train[point.n_train];
-  if (isinf(n_train)) return fsl_posterior_of_population(ctx, problem, out);
+  if (isinf(n_train)) return fsl_posterior_of_population(ctx, problem, &spec->evaluation, out);
   fsl_job_keys keys;
   FSL_TRY(fsl_grid_keys(ctx, spec, point, &keys));
-  return fsl_posterior_of_training_set(ctx, problem, keys.training_set, (uint64_t)n_train, out);
+  return fsl_posterior_of_training_set(ctx, problem, keys.training_set, (uint64_t)n_train, &spec->evaluation, out);
 }

@@ -4,6 +4,13 @@
 
 #include "fslens/posterior.h"
 
+/* How moments over atoms are evaluated. */
+typedef struct fsl_posterior_setting {
+  bool single;      /* means and products in single precision, sums in double */
+  double tolerance; /* certified error of the moment tree (d <= 3), relative to the spread; 0: direct sums alone */
+} fsl_posterior_setting;
+#define FSL_POSTERIOR_DEFAULT ((fsl_posterior_setting){.tolerance = 1e-10})
+
 /* Number of leaves of a training set: a power of two, fixed by (n_train, d) alone; 1 for small sets. */
 size_t fsl_leaf_count(uint64_t n_train, size_t d);
 /* First atom of leaf `leaf` of `count` near-equal leaves (leaf == count: n_train). */
@@ -11,12 +18,14 @@ uint64_t fsl_leaf_start(uint64_t n_train, size_t count, size_t leaf);
 
 /* The posterior of N training samples drawn with `key`; this rank draws its own leaves only.
  * Collective over ctx->team, whose size must divide the leaf count. Keeps `problem` by reference; lives in ctx->arena.
- */
+ * setting NULL: the default. */
 FSL_CHECKED fsl_status fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key,
-                                                     uint64_t n_train, fsl_posterior **out);
+                                                     uint64_t n_train, const fsl_posterior_setting *setting,
+                                                     fsl_posterior **out);
 /* The posterior of the population: atoms as they are; mixtures in closed form, exact for linear models. Not collective;
  * the same on every rank. */
-FSL_CHECKED fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_problem *problem, fsl_posterior **out);
+FSL_CHECKED fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_problem *problem,
+                                                   const fsl_posterior_setting *setting, fsl_posterior **out);
 /* p(x_0 | y) as a mixture (atoms with weights W_i, each with its mode). Only on a team of one and where exact. The
  * arrays belong to the posterior. */
 FSL_CHECKED fsl_status fsl_posterior_law(fsl_ctx *ctx, const fsl_posterior *posterior, fsl_mixture *out);

@@ -65,8 +65,10 @@ static fsl_status find_forward(fsl_ctx *ctx, const fsl_problem *problem, fsl_ato
   return FSL_OK;
 }
 
-static fsl_status start(fsl_ctx *ctx, const fsl_problem *problem, fsl_posterior **out) {
+static fsl_status start(fsl_ctx *ctx, const fsl_problem *problem, const fsl_posterior_setting *setting,
+                        fsl_posterior **out) {
   FSL_GET(ctx, *out, 1);
+  (*out)->setting = setting != NULL ? *setting : FSL_POSTERIOR_DEFAULT;
   (*out)->problem = problem;
   (*out)->kernel = fsl_kernel_best();
   (*out)->prior = problem->prior->population;
@@ -100,14 +102,14 @@ static fsl_atom_set shard_of(const fsl_ctx *ctx, const fsl_problem *problem, uin
 }
 
 fsl_status fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, uint64_t n_train,
-                                         fsl_posterior **out) {
+                                         const fsl_posterior_setting *setting, fsl_posterior **out) {
   if (n_train == 0) return fsl_fail(ctx, FSL_EINPUT, "a training set has one sample at least");
   if (fsl_leaf_count(n_train, problem->prior->d) % (size_t)ctx->team->size != 0)
     return fsl_fail(ctx, FSL_EINTERNAL, "%d ranks do not divide the %zu leaves of %llu samples", ctx->team->size,
                     fsl_leaf_count(n_train, problem->prior->d), (unsigned long long)n_train);
   fsl_posterior *made = NULL;
   fsl_atom_set set = shard_of(ctx, problem, n_train);
-  FSL_TRY(start(ctx, problem, &made));
+  FSL_TRY(start(ctx, problem, setting, &made));
   FSL_TRY(draw_shard(ctx, problem, key, &set));
   FSL_TRY(fsl_atoms_finish(ctx, problem, &set));
   made->is_atoms = made->is_exact = true;
@@ -165,9 +167,10 @@ static fsl_status population_of_mixture(fsl_ctx *ctx, const fsl_problem *problem
   return fsl_groups_create(ctx, &made->conditioned, &made->conditioned_groups);
 }
 
-fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_problem *problem, fsl_posterior **out) {
+fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_problem *problem, const fsl_posterior_setting *setting,
+                                       fsl_posterior **out) {
   fsl_posterior *made;
-  FSL_TRY(start(ctx, problem, &made));
+  FSL_TRY(start(ctx, problem, setting, &made));
   if (fsl_mixture_is_atomic(&made->prior))
     FSL_TRY(population_of_atoms(ctx, problem, made));
   else

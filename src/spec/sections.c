@@ -130,6 +130,31 @@ static const fsl_param limits_table[] = {
      .help = "memory a job may take on each of its ranks, such as 4e9; .inf: the machine's, shared by its ranks"},
 };
 
+typedef struct evaluation_settings {
+  int precision;
+  fsl_choice_or_real moment_tree;
+} evaluation_settings;
+
+static const char *const precisions[] = {"double", "single", NULL}, *const no_tree[] = {"none", NULL};
+
+static const fsl_param evaluation_table[] = {
+    {.name = "precision",
+     .type = FSL_CHOICE,
+     .offset = offsetof(evaluation_settings, precision),
+     .preset = "double",
+     .choices = precisions,
+     .help = "of sums over atoms; single is faster, and its error is measured beside the results (precision_error)"},
+    {.name = "moment_tree",
+     .type = FSL_CHOICE_OR_REAL,
+     .offset = offsetof(evaluation_settings, moment_tree),
+     .preset = "1e-10",
+     .low = 1e-12,
+     .high = 1e-3,
+     .choices = no_tree,
+     .help = "largest error of the moments, certified, relative to the smaller of spread and noise (d <= 3 and many "
+             "atoms); none: direct sums"},
+};
+
 const fsl_kind fsl_spec_settings[FSL_N_SETTINGS] = {
     [FSL_SETTINGS_SIMULATED] = {.name = "simulated",
                                 .help = "observations: measurements drawn from the prior itself",
@@ -156,6 +181,11 @@ const fsl_kind fsl_spec_settings[FSL_N_SETTINGS] = {
                              .version = 1,
                              FSL_PARAMS(limits_table),
                              .params_size = sizeof(limits_settings)},
+    [FSL_SETTINGS_EVALUATION] = {.name = "evaluation",
+                                 .help = "how sums over atoms are evaluated: two keys of the spec itself",
+                                 .version = 1,
+                                 FSL_PARAMS(evaluation_table),
+                                 .params_size = sizeof(evaluation_settings)},
 };
 
 /* ---- name and seed ----------------------------------------------------------------------------------------------- */
@@ -366,6 +396,17 @@ static bool read_limits(fsl_reader *r) {
   return true;
 }
 
+static bool read_evaluation(fsl_reader *r) {
+  const void *settings = NULL;
+  r->spec->evaluation = FSL_POSTERIOR_DEFAULT;
+  if (!fsl_bind_params(&r->b, r->root, r->root->place, &fsl_spec_settings[FSL_SETTINGS_EVALUATION], &settings))
+    return false;
+  const evaluation_settings *const s = settings;
+  r->spec->evaluation.single = s->precision == 1;
+  r->spec->evaluation.tolerance = s->moment_tree.choice == 0 ? 0 : s->moment_tree.value;
+  return true;
+}
+
 static bool read_replicates(fsl_reader *r) {
   const fsl_node *const node = fsl_node_find(r->root, "replicates");
   int64_t value = 1;
@@ -385,5 +426,6 @@ bool fsl_read_sections(fsl_reader *r) {
   good = read_metrics(r) && good;
   good = read_output(r) && good;
   good = read_limits(r) && good;
+  good = read_evaluation(r) && good;
   return read_budget(r) && good;
 }

@@ -11,9 +11,9 @@ enum { MOST_BYTES = 4 << 20 };
 
 static const char override_mark[] = "# --set ";
 
-static const char *const sections[] = {"name",      "seed",    "grid",   "replicates", "observations",
-                                       "diffusion", "sampler", "times",  "metrics",    "exclude",
-                                       "output",    "budget",  "limits", NULL};
+static const char *const sections[] = {"name",    "seed",      "grid",        "replicates", "observations", "diffusion",
+                                       "sampler", "times",     "metrics",     "exclude",    "output",       "budget",
+                                       "limits",  "precision", "moment_tree", NULL};
 
 /* Where the block of override lines at the end of a kept text begins. */
 static size_t overrides_start(const char *text, size_t length) {

@@ -4,6 +4,7 @@
 #define FSL_SPEC_H
 
 #include "catalog/catalog.h"
+#include "posterior/create.h"
 
 typedef struct fsl_entry {
   const char *name;     /* unique on its axis: given, or the kind's name made unique by its parameters */
@@ -57,6 +58,7 @@ typedef struct fsl_spec {
   fsl_samples_kept samples;
   bool budget; /* false for `budget: none` */
   size_t budget_replicates, budget_observations, budget_refine;
+  fsl_posterior_setting evaluation;
   double job_seconds, rank_bytes; /* limits of a job; INFINITY: none */
 } fsl_spec;
 
@@ -67,6 +69,7 @@ typedef enum fsl_settings_id {
   FSL_SETTINGS_SAMPLER,
   FSL_SETTINGS_BUDGET,
   FSL_SETTINGS_LIMITS,
+  FSL_SETTINGS_EVALUATION,
   FSL_N_SETTINGS
 } fsl_settings_id;
 extern const fsl_kind fsl_spec_settings[FSL_N_SETTINGS];

@@ -217,10 +217,20 @@ static bool bind_file(fsl_binder *b, const fsl_node *node, const char *what, con
 }
 
 static bool bind_choice_or_real(fsl_binder *b, const fsl_node *node, const fsl_param *param, fsl_choice_or_real *out) {
+  enum { MOST = 8 };
+  const char *expected[MOST] = {"a number"}; /* or a choice: what a message says */
+  size_t n = 1;
   out->choice = -1;
-  if (!is_plain(node) || !fsl_parse_real(node->text, &out->value))
-    return fsl_bind_choice(b, node, param->name, param->choices, &out->choice);
-  return in_range(b, node, param, out->value);
+  if (is_plain(node) && fsl_parse_real(node->text, &out->value)) return in_range(b, node, param, out->value);
+  for (int i = 0; n < MOST && param->choices[i] != NULL; i++) {
+    if (node->type == FSL_NODE_SCALAR && strcmp(node->text, param->choices[i]) == 0) out->choice = i;
+    expected[n++] = param->choices[i];
+  }
+  if (out->choice >= 0) return true;
+  const bool scalar = node->type == FSL_NODE_SCALAR;
+  return fsl_complain_name(b->d, node->place, scalar ? node->text : "", n, expected, "'%s' is %s%.60s%s", param->name,
+                           scalar ? "'" : "", scalar ? node->text : fsl_node_describe(b->ctx->arena, node),
+                           scalar ? "'" : "");
 }
 
 static bool bind_ranged_integer(fsl_binder *b, const fsl_node *node, const fsl_param *param, int64_t *out) {

@@ -175,7 +175,7 @@ static void check_case(hid_t file, const char *name) {
   assert_int_equal(fsl_mixture_of_atoms(&ctx, n, d, atoms.data, NULL, NULL, n, &prior.population), FSL_OK);
   const fsl_problem problem = {.prior = &prior, .model = &model, .noise = {m, noise}, .y = y.data};
   fsl_posterior *posterior;
-  assert_int_equal(fsl_posterior_of_population(&ctx, &problem, &posterior), FSL_OK);
+  assert_int_equal(fsl_posterior_of_population(&ctx, &problem, NULL, &posterior), FSL_OK);
   for (size_t i = 0; i < N_METHODS; i++) check_method(&ctx, scores, name, posterior, &times, &states, &methods[i]);
   H5Gclose(scores);
   H5Gclose(group);

@@ -71,7 +71,7 @@ static void set_up(setting *s, const fsl_forward_model *model, size_t n, const d
   s->prior = (fsl_prior){.d = D};
   assert_int_equal(fsl_mixture_of_atoms(&s->ctx, n, D, points, weight, NULL, n, &s->prior.population), FSL_OK);
   s->problem = (fsl_problem){.prior = &s->prior, .model = model, .noise = {M, noise_std}, .y = measured};
-  assert_int_equal(fsl_posterior_of_population(&s->ctx, &s->problem, &s->posterior), FSL_OK);
+  assert_int_equal(fsl_posterior_of_population(&s->ctx, &s->problem, NULL, &s->posterior), FSL_OK);
 }
 
 static void tear_down(setting *s) {
@@ -486,7 +486,7 @@ static void tiles_of_states_do_not_show(void **unused) {
   setting s;
   set_up(&s, &linear, N, atoms, log_weight, y);
   s.problem = (fsl_problem){.prior = &s.prior, .model = &wide, .noise = {WIDE, std}, .y = measured};
-  assert_int_equal(fsl_posterior_of_population(&s.ctx, &s.problem, &s.posterior), FSL_OK);
+  assert_int_equal(fsl_posterior_of_population(&s.ctx, &s.problem, NULL, &s.posterior), FSL_OK);
   for (size_t r = 0; r < N_ROWS; r++) {
     score_of(&s, &rows[r], 0.3, MANY, x, all);
     for (size_t i = 0; i < MANY; i += 33) {
@@ -550,7 +550,7 @@ static void what_is_not_defined_says_why(void **unused) {
   const fsl_covariance isotropic = {.values = width, .isotropic = true};
   s.prior.population.covariance = &isotropic;
   s.prior.population.n_covariances = 1;
-  assert_int_equal(fsl_posterior_of_population(&s.ctx, &s.problem, &s.posterior), FSL_OK);
+  assert_int_equal(fsl_posterior_of_population(&s.ctx, &s.problem, NULL, &s.posterior), FSL_OK);
   assert_non_null(fsl_approximation_inapplicable(&fsl_approximation_fsr, s.posterior));
   assert_non_null(fsl_approximation_inapplicable(&fsl_approximation_fsr_direct, s.posterior));
   assert_non_null(fsl_approximation_inapplicable(&fsl_approximation_fsr_ancestral, s.posterior));

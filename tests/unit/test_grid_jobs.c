@@ -120,6 +120,19 @@ static void names_on_display_change_no_job(void **state) {
   close_campaign(&b);
 }
 
+static void how_sums_are_evaluated_changes_all_but_the_truth(void **state) {
+  (void)state;
+  static const char *const set[2][1] = {{"precision=single"}, {"moment_tree=1e-8"}};
+  for (size_t i = 0; i < 2; i++) {
+    campaign plain, other;
+    open_campaign(&plain, 0, NULL);
+    open_campaign(&other, 1, set[i]);
+    assert_int_equal(shared(&plain, &other), count(&plain, FSL_JOB_TRUTH));
+    close_campaign(&plain);
+    close_campaign(&other);
+  }
+}
+
 static void extending_the_grid_keeps_the_old_jobs(void **state) {
   (void)state;
   const char *const more[] = {"grid.n_train=[256, 64, .inf]", "replicates=3"};
@@ -265,6 +278,7 @@ int main(void) {
       cmocka_unit_test(jobs_of_each_type_are_counted),
       cmocka_unit_test(undefined_combinations_are_skipped_with_a_reason),
       cmocka_unit_test(names_on_display_change_no_job),
+      cmocka_unit_test(how_sums_are_evaluated_changes_all_but_the_truth),
       cmocka_unit_test(extending_the_grid_keeps_the_old_jobs),
       cmocka_unit_test(what_a_result_depends_on_names_its_job),
       cmocka_unit_test(the_exact_chain_lies_at_its_floor),

@@ -100,7 +100,7 @@ static void the_reference_is_graded_as_the_mixture_it_is(void **state) {
   start(&w, &prior, &y, 0.5);
   fsl_posterior *posterior;
   fsl_mixture law;
-  must(fsl_posterior_of_training_set(&w.ctx, &w.problem, key, N, &posterior));
+  must(fsl_posterior_of_training_set(&w.ctx, &w.problem, key, N, NULL, &posterior));
   must(fsl_posterior_law(&w.ctx, posterior, &law));
   for (int k = 0; k < 2; k++) {
     const double t = times[k], a = t > 0 ? w.diffusion.a(&w.diffusion, t) : 1;
@@ -144,7 +144,7 @@ static void without_t_the_reference_is_its_weights(void **state) {
   fsl_posterior *posterior;
   fsl_mixture law;
   fsl_reference_overall found;
-  must(fsl_posterior_of_training_set(&w.ctx, &w.problem, key, N, &posterior));
+  must(fsl_posterior_of_training_set(&w.ctx, &w.problem, key, N, NULL, &posterior));
   must(fsl_posterior_law(&w.ctx, posterior, &law));
   must(fsl_reference_overall_grade(&w.ctx, scene_at(&w, 0), posterior, &found));
   double squares = 0, mass = 0;
@@ -206,7 +206,7 @@ static void score_errors_of_linear_scores_are_closed_form(void **state) {
   start(&w, &prior, &y, 0.5);
   fsl_posterior *posterior;
   errors found;
-  must(fsl_posterior_of_population(&w.ctx, &w.problem, &posterior));
+  must(fsl_posterior_of_population(&w.ctx, &w.problem, NULL, &posterior));
   find(&w, &fsl_approximation_sigma_dps, NULL, posterior, 0, times, &found);
   for (int i = 0; i < 3; i++) {
     const linear_case c = at(&w, times[i], y, s2);
@@ -226,7 +226,7 @@ static void draws_give_the_same_within_their_scatter(void **state) {
   start(&w, &prior, y, 0.5);
   fsl_posterior *posterior;
   errors found;
-  must(fsl_posterior_of_population(&w.ctx, &w.problem, &posterior));
+  must(fsl_posterior_of_population(&w.ctx, &w.problem, NULL, &posterior));
   find(&w, &fsl_approximation_sigma_dps, NULL, posterior, 4096, times, &found);
   for (int i = 0; i < 3; i++) {
     const linear_case c = at(&w, times[i], y[0], s2), e = at(&w, times[i], y[1], s2);
@@ -248,7 +248,7 @@ static void the_exact_score_has_no_error_at_all(void **state) {
     start(&w, &prior, y, 0.5);
     fsl_posterior *posterior;
     errors found;
-    must(fsl_posterior_of_training_set(&w.ctx, &w.problem, key, 64, &posterior));
+    must(fsl_posterior_of_training_set(&w.ctx, &w.problem, key, 64, NULL, &posterior));
     find(&w, &fsl_approximation_fsr, NULL, posterior, 512, times, &found);
     for (int i = 0; i < 3; i++) assert_true(found.relative[i] == 0 || isnan(found.relative[i]));
     for (int i = 0; i < 3; i++) assert_true(found.absolute[i] == 0 && found.kl[i] == 0);
@@ -268,7 +268,7 @@ static void quadrature_sees_the_rare_states_between_atoms(void **state) {
   start(&w, &prior, &y, s);
   fsl_posterior *posterior;
   errors found;
-  must(fsl_posterior_of_population(&w.ctx, &w.problem, &posterior));
+  must(fsl_posterior_of_population(&w.ctx, &w.problem, NULL, &posterior));
   find(&w, &fsl_approximation_sigma_dps, NULL, posterior, 0, times, &found);
   for (int i = 0; i < 3; i++) {
     const double a = w.diffusion.a(&w.diffusion, times[i]), v = w.diffusion.v(&w.diffusion, times[i]);
@@ -309,7 +309,7 @@ static void methods_without_a_score_have_no_score_error(void **state) {
   start(&w, &prior, &y, 0.5);
   fsl_posterior *posterior;
   errors found;
-  must(fsl_posterior_of_population(&w.ctx, &w.problem, &posterior));
+  must(fsl_posterior_of_population(&w.ctx, &w.problem, NULL, &posterior));
   find(&w, &fsl_approximation_fsr_direct, NULL, posterior, 64, times, &found);
   for (int i = 0; i < 3; i++) assert_true(isnan(found.relative[i]) && isnan(found.absolute[i]) && isnan(found.kl[i]));
   stop(&w);

@@ -22,7 +22,7 @@ static world *open_world(size_t n, bool weighted) {
   w->prior.d = D;
   w->model = bent_model(D, M);
   w->problem = (fsl_problem){&w->prior, &w->model, {M, constant(ctx, M, 0.5)}, constant(ctx, M, 0.4), NULL};
-  OK(ctx, fsl_posterior_of_population(ctx, &w->problem, &w->posterior));
+  OK(ctx, fsl_posterior_of_population(ctx, &w->problem, NULL, &w->posterior));
   return w;
 }
 

@@ -78,7 +78,7 @@ static world *open_world(const shape *s, double y_shift) {
   w->prior.d = D;
   w->model = matrix_model(D, M, normals(ctx, 3, M * D));
   w->problem = (fsl_problem){&w->prior, &w->model, {M, constant(ctx, M, 0.4)}, y, NULL};
-  OK(ctx, fsl_posterior_of_population(ctx, &w->problem, &w->posterior));
+  OK(ctx, fsl_posterior_of_population(ctx, &w->problem, NULL, &w->posterior));
   w->x = normals(ctx, 5, STATES * D);
   return w;
 }
@@ -279,7 +279,7 @@ static void test_a_nonlinear_model_has_no_closed_posterior(void **state) {
   const fsl_forward_model bent = bent_model(D, M);
   const fsl_problem problem = {&w->prior, &bent, w->problem.noise, w->problem.y, NULL};
   fsl_posterior *p;
-  OK(w->ctx, fsl_posterior_of_population(w->ctx, &problem, &p));
+  OK(w->ctx, fsl_posterior_of_population(w->ctx, &problem, NULL, &p));
   assert_false(fsl_posterior_is_exact(p));
   assert_false(fsl_posterior_has_forward_moments(p));
   double mean[STATES * D], post[STATES * D];
@@ -309,7 +309,7 @@ static void test_a_large_training_set_is_near_the_population(void **state) {
   double mean[STATES * D], post[STATES * D], mean_n[STATES * D], post_n[STATES * D];
   fsl_posterior *p;
   enum { N = 100000 };
-  OK(w->ctx, fsl_posterior_of_training_set(w->ctx, &w->problem, (fsl_key){{3, 4}}, N, &p));
+  OK(w->ctx, fsl_posterior_of_training_set(w->ctx, &w->problem, (fsl_key){{3, 4}}, N, NULL, &p));
   OK(w->ctx, fsl_posterior_moments(w->ctx, w->posterior, 0.6, 0.64, STATES, w->x, &(fsl_moments){mean, post, 0, 0, 0}));
   OK(w->ctx, fsl_posterior_moments(w->ctx, p, 0.6, 0.64, STATES, w->x, &(fsl_moments){mean_n, post_n, 0, 0, 0}));
   near("log evidence", fsl_posterior_log_evidence(p), fsl_posterior_log_evidence(w->posterior), 4 * evidence_error(p));

@@ -26,7 +26,7 @@ static fsl_status ask(fsl_ctx *ctx, const question *q, answers *out) {
   fsl_posterior *p;
   const double a = q->a, v = q->v;
   const fsl_key key = {{5, 6}};
-  FSL_TRY(fsl_posterior_of_training_set(ctx, &q->problem, (fsl_key){{1, 2}}, N, &p));
+  FSL_TRY(fsl_posterior_of_training_set(ctx, &q->problem, (fsl_key){{1, 2}}, N, NULL, &p));
   out->log_evidence = fsl_posterior_log_evidence(p);
   if (q->in_trouble == ctx->team->rank) ctx->stop = &stop;
   const fsl_moments moments = {out->mean, out->post, out->density, out->post_density, NULL};

@@ -269,7 +269,7 @@ static void set_up(setting *s) {
                                         .covariance = &s->covariance,
                                         .n_modes = 1}};
   s->problem = (fsl_problem){.prior = &s->prior, .model = &model, .noise = {1, noise_std}, .y = y};
-  assert_int_equal(fsl_posterior_of_population(&s->ctx, &s->problem, &s->posterior), FSL_OK);
+  assert_int_equal(fsl_posterior_of_population(&s->ctx, &s->problem, NULL, &s->posterior), FSL_OK);
   s->vp = diffusion_of(&s->ctx, &fsl_diffusion_vp, "beta_min", (double)b0, "beta_max", (double)b1);
   s->ve = diffusion_of(&s->ctx, &fsl_diffusion_ve, "sigma_min", (double)sigma_min, "sigma_max", (double)sigma_max);
 }

@@ -64,7 +64,7 @@ static void set_up(setting *s) {
   s->prior = (fsl_prior){.d = 1};
   assert_int_equal(fsl_mixture_of_atoms(&s->ctx, 3, 1, atoms, NULL, NULL, 3, &s->prior.population), FSL_OK);
   s->problem = (fsl_problem){.prior = &s->prior, .model = &identity, .noise = {1, noise_std}, .y = y};
-  assert_int_equal(fsl_posterior_of_population(&s->ctx, &s->problem, &s->posterior), FSL_OK);
+  assert_int_equal(fsl_posterior_of_population(&s->ctx, &s->problem, NULL, &s->posterior), FSL_OK);
 }
 
 static void tear_down(setting *s) {

@@ -67,7 +67,7 @@ static const wrong table[] = {
     {3, "grid: 7\nother:",
      "3:7: 'grid' is '7', expected a mapping of axes\ns.yaml:4:1: unknown key 'other'; expected "
      "one of name, seed, grid, replicates, observations, diffusion, sampler, times, metrics, "
-     "exclude, output, budget, limits\n"},
+     "exclude, output, budget, limits, precision, moment_tree\n"},
     {4, "  priro: [{kind: gaussian, mean: [0]}]",
      "4:3: unknown key 'priro'; did you mean \"prior\"?\ns.yaml:4:3: the grid has no 'prior', expected a list with at "
      "least one entry\n"},
@@ -152,6 +152,9 @@ static const wrong table[] = {
     {NEXT, "limits: {job_seconds: 0}", "9:23: 'job_seconds' is 0, expected above 0\n"},
     {NEXT, "limits: {job_seconds: .nan}", "9:23: 'job_seconds' is '.nan', expected a number, not NaN\n"},
     {NEXT, "limits: {job_second: 9}", "9:10: 'limits' has no parameter 'job_second'; did you mean \"job_seconds\"?\n"},
+    {NEXT, "precision: half", "9:12: 'precision' is 'half'; expected one of double, single\n"},
+    {NEXT, "moment_tree: never", "9:14: 'moment_tree' is 'never'; expected one of a number, none\n"},
+    {NEXT, "moment_tree: 1", "9:14: 'moment_tree' is 1, expected at least 1e-12 and at most 0.001\n"},
     {NEXT, "budget: {refine: 1}", "9:18: 'refine' is 1, expected an integer from 2 to 1000\n"},
     /* exclusions */
     {NEXT, "exclude: {prior: gaussian}", "9:10: 'exclude' is a mapping, expected a list of mappings\n"},
@@ -290,7 +293,7 @@ static void an_error_is_one_line_whatever_the_spec_holds(void **unused) {
   compose(NEXT, "\"a\\nb\\tc\": 1", text, sizeof text);
   expect_errors(text, 0, NULL,
                 "s.yaml:9:1: unknown key 'a?b?c'; expected one of name, seed, grid, replicates, observations, "
-                "diffusion, sampler, times, metrics, exclude, output, budget, limits\n");
+                "diffusion, sampler, times, metrics, exclude, output, budget, limits, precision, moment_tree\n");
 }
 
 /* ---- caps -------------------------------------------------------------------------------------------------------- */

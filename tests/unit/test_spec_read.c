@@ -188,6 +188,7 @@ static void everything_but_name_grid_and_seed_has_a_default(void **state) {
   assert_int_equal(s->metrics, (1u << FSL_N_METRICS) - 1);
   assert_int_equal(s->n_exclusions, 0);
   assert_int_equal(s->samples, FSL_SAMPLES_NONE);
+  assert_true(!s->evaluation.single && s->evaluation.tolerance == 1e-10);
   assert_true(s->budget && s->budget_replicates == 1 && s->budget_observations == 1 && s->budget_refine == 8);
 }
 
@@ -212,14 +213,17 @@ static void overrides_replace_add_and_reach_into_lists(void **state) {
                              "sampler.time_grid=quadratic",
                              "budget=none",
                              "seed=5",
-                             "seed=6"};
-  const fsl_spec *const s = read_spec(*state, small, 7, set);
+                             "seed=6",
+                             "precision=single",
+                             "moment_tree=none"};
+  const fsl_spec *const s = read_spec(*state, small, 9, set);
   assert_true(s->n_n_train == 2 && s->n_train[0] == 1 && isinf(s->n_train[1]));
   assert_int_equal(s->prior_of[0].d, 2);
   assert_int_equal(s->steps, 7);
   assert_string_equal(s->time_grid.kind->name, "quadratic");
   assert_false(s->budget);
   assert_true(s->seed == 6);
+  assert_true(s->evaluation.single && s->evaluation.tolerance == 0);
 }
 
 /* ---- the kept text ----------------------------------------------------------------------------------------------- */
