@@ -131,6 +131,7 @@ fsl_status fsl_stage_run(fsl_ctx *ctx, const fsl_stage *stage) {
   FSL_TRY(add_series(ctx, stage, series));
   FSL_TRY(grade(ctx, stage, &samples, series));
   FSL_TRY(grade_scores(ctx, stage, posterior, series));
+  FSL_TRY(fsl_stage_precision(ctx, stage, posterior, &samples));
   FSL_TRY(store_counts(ctx, stage, &samples, series));
   return keep_samples(ctx, stage, &samples);
 }

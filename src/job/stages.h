@@ -33,6 +33,11 @@ FSL_CHECKED fsl_status fsl_stage_reference(fsl_ctx *ctx, const fsl_stage *stage)
 FSL_CHECKED fsl_status fsl_stage_run(fsl_ctx *ctx, const fsl_stage *stage);
 FSL_CHECKED fsl_status fsl_stage_budget(fsl_ctx *ctx, const fsl_stage *stage);
 
+/* With single precision: the field precision_error (t), sqrt(v E |s - s_double|^2 / d) of the method's posterior score
+ * over the first 256 finite samples. Collective. */
+FSL_CHECKED fsl_status fsl_stage_precision(fsl_ctx *ctx, const fsl_stage *stage, const fsl_posterior *posterior,
+                                           const fsl_samples *samples);
+
 /* The stage's method on `posterior`, as the spec says it is sampled. */
 fsl_run fsl_stage_sampling(const fsl_stage *stage, const fsl_posterior *posterior);
 

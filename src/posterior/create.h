@@ -26,6 +26,8 @@ FSL_CHECKED fsl_status fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_pro
  * the same on every rank. */
 FSL_CHECKED fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_problem *problem,
                                                    const fsl_posterior_setting *setting, fsl_posterior **out);
+/* The same posterior evaluated in double precision; itself where it is. Lives as long as it. */
+const fsl_posterior *fsl_posterior_in_double(const fsl_posterior *posterior);
 /* p(x_0 | y) as a mixture (atoms with weights W_i, each with its mode). Only on a team of one and where exact. The
  * arrays belong to the posterior. */
 FSL_CHECKED fsl_status fsl_posterior_law(fsl_ctx *ctx, const fsl_posterior *posterior, fsl_mixture *out);

@@ -79,6 +79,7 @@ void fsl_group_unrotate(const fsl_group *group, size_t d, const double *x, doubl
 struct fsl_posterior {
   const fsl_problem *problem;
   fsl_posterior_setting setting;
+  const fsl_posterior *in_double; /* itself where setting.single is not set */
   const fsl_kernel *kernel;
   bool is_atoms, is_exact;
   double log_evidence;

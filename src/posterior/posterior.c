@@ -75,6 +75,20 @@ static fsl_status start(fsl_ctx *ctx, const fsl_problem *problem, const fsl_post
   return FSL_OK;
 }
 
+/* The posterior is whole: its twin in double precision shares all it has. */
+static fsl_status finish(fsl_ctx *ctx, fsl_posterior *made, fsl_posterior **out) {
+  fsl_posterior *twin = made;
+  if (made->setting.single) {
+    FSL_GET(ctx, twin, 1);
+    *twin = *made;
+    twin->setting.single = false;
+    twin->in_double = twin;
+  }
+  made->in_double = twin;
+  *out = made;
+  return FSL_OK;
+}
+
 /* This rank's own samples. */
 static fsl_status draw_shard(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, fsl_atom_set *set) {
   double *x;
@@ -115,8 +129,7 @@ fsl_status fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem *proble
   made->is_atoms = made->is_exact = true;
   made->atoms = set;
   made->log_evidence = set.log_evidence;
-  *out = made;
-  return FSL_OK;
+  return finish(ctx, made, out);
 }
 
 static fsl_status population_of_atoms(fsl_ctx *ctx, const fsl_problem *problem, fsl_posterior *made) {
@@ -175,8 +188,7 @@ fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_problem *problem,
     FSL_TRY(population_of_atoms(ctx, problem, made));
   else
     FSL_TRY(population_of_mixture(ctx, problem, made));
-  *out = made;
-  return FSL_OK;
+  return finish(ctx, made, out);
 }
 
 /* ---- what it is -------------------------------------------------------------------------------------------------- */
@@ -189,6 +201,9 @@ const fsl_problem *fsl_posterior_problem(const fsl_posterior *posterior) {
 }
 bool fsl_posterior_is_exact(const fsl_posterior *posterior) {
   return posterior->is_exact;
+}
+const fsl_posterior *fsl_posterior_in_double(const fsl_posterior *posterior) {
+  return posterior->in_double;
 }
 double fsl_posterior_log_evidence(const fsl_posterior *posterior) {
   return posterior->log_evidence;

@@ -118,6 +118,13 @@ static fsl_status write_field(fsl_sheet *sheet, const char *name, const char *ti
   return fsl_sheet_write(sheet, &column);
 }
 
+static fsl_status write_precision(fsl_sheet *sheet) {
+  static const fsl_axis axes[] = {CELL_AXES, FSL_AXIS_T};
+  if (!sheet->results->spec->evaluation.single) return FSL_OK;
+  return write_field(sheet, "precision_error", "error of the posterior score from single precision, times sqrt(v/d)",
+                     FSL_JOB_RUN, 8, axes);
+}
+
 static fsl_status write_problems(fsl_sheet *sheet) {
   static const fsl_axis modes[] = {CELL_AXES, FSL_AXIS_T, FSL_AXIS_MODE};
   static const fsl_axis true_modes[] = {PROBLEM_AXES, FSL_AXIS_T, FSL_AXIS_MODE};
@@ -173,6 +180,7 @@ static fsl_status write_all(fsl_sheet *sheet) {
   FSL_TRY(write_metrics(sheet));
   FSL_TRY(write_cells(sheet));
   FSL_TRY(write_problems(sheet));
+  FSL_TRY(write_precision(sheet));
   return write_samples(sheet);
 }
 
