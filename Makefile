@@ -16,7 +16,8 @@ override BUILD := $(BUILD)-san
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 
-PKGS := hdf5-serial yaml-0.1 gsl libxxhash lapacke openblas
+# openblas before gsl: gsl brings a slow cblas of its own.
+PKGS := hdf5-serial yaml-0.1 libxxhash lapacke openblas gsl
 MISSING := $(shell for p in $(PKGS); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(subst -lhdf5,-lhdf5_hl -lhdf5,$(shell pkg-config --libs $(PKGS) 2>/dev/null)) -lm

@@ -135,12 +135,10 @@ static fsl_status kernel_sums(fsl_ctx *ctx, size_t d, size_t n, const double *z,
   return sums_by_tiles(ctx, d, n, z, m, other, weight, out);
 }
 
-static void to_coordinates(const cluster *c, size_t n, size_t d, const double *x, double *z) {
-  if (c->map == NULL) {
-    for (size_t i = 0; i < n * d; i++) z[i] = c->scale * x[i];
-    return;
-  }
-  for (size_t i = 0; i < n; i++) fsl_matvec(d, d, c->map, x + i * d, z + i * d);
+static fsl_status to_coordinates(fsl_ctx *ctx, const cluster *c, size_t n, size_t d, const double *x, double *z) {
+  if (c->map != NULL) return fsl_matvec_rows(ctx, d, d, c->map, n, x, z);
+  for (size_t i = 0; i < n * d; i++) z[i] = c->scale * x[i];
+  return FSL_OK;
 }
 
 /* out (n) = E k(x_i, Y) */
@@ -151,7 +149,7 @@ static fsl_status embedding(fsl_ctx *ctx, const fsl_kernel_mean *kernel, size_t 
   for (size_t i = 0; i < n; i++) out[i] = 0;
   for (size_t c = 0; c < kernel->n_clusters; c++) {
     const cluster *at = &kernel->cluster[c];
-    to_coordinates(at, n, kernel->d, x, z);
+    FSL_TRY(to_coordinates(ctx, at, n, kernel->d, x, z));
     FSL_TRY(kernel_sums(ctx, kernel->d, n, z, at->n, at->z, at->weight, out));
   }
   fsl_arena_release(ctx->arena, mark);
@@ -228,20 +226,15 @@ static fsl_status embedding_sum(fsl_ctx *ctx, const fsl_kernel_mean *kernel, siz
 
 /* ---- a mixture in closed form ------------------------------------------------------------------------------------ */
 
+/* (a^2 S + (v + h2) I)^power */
 static fsl_status covariance_at(fsl_ctx *ctx, const fsl_covariance *covariance, size_t d, double a, double v, double h2,
                                 double power, double **out) {
-  double *m;
+  double *m, *value;
   FSL_GET(ctx, m, d * d);
-  for (size_t i = 0; i < d; i++) {
-    FSL_TRY(fsl_check_stop(ctx));
-    for (size_t j = 0; j < d; j++)
-      for (size_t e = 0; e < d; e++) {
-        if (covariance->vectors == NULL && (e != i || e != j)) continue;
-        const double both =
-            covariance->vectors == NULL ? 1 : covariance->vectors[i * d + e] * covariance->vectors[j * d + e];
-        m[i * d + j] += both * pow(a * a * covariance->values[e] + v + h2, power);
-      }
-  }
+  FSL_GET(ctx, value, d);
+  for (size_t e = 0; e < d; e++) value[e] = pow(a * a * covariance->values[e] + v + h2, power);
+  for (size_t e = 0; e < d && covariance->vectors == NULL; e++) m[e * d + e] = value[e];
+  if (covariance->vectors != NULL) FSL_TRY(fsl_spectral(ctx, d, value, covariance->vectors, m));
   *out = m;
   return FSL_OK;
 }
@@ -277,8 +270,7 @@ static fsl_status cluster_create(fsl_ctx *ctx, const fsl_mixture *law, size_t c,
   if (!covariance->isotropic) FSL_TRY(covariance_at(ctx, covariance, d, a, v, h2, -0.5, &map));
   *out = (cluster){
       .n = n, .map = map, .z = z, .weight = weight, .scale = 1 / sqrt(a * a * covariance->values[0] + v + h2)};
-  to_coordinates(out, n, d, x, z);
-  return FSL_OK;
+  return to_coordinates(ctx, out, n, d, x, z);
 }
 
 /* Sum over components k of covariance c and l of covariance e of w_k w_l E k(Y_k, Y_l). */
@@ -394,7 +386,7 @@ fsl_status fsl_kernel_mean_of_draws(fsl_ctx *ctx, size_t n, size_t d, double *dr
   FSL_GET(ctx, weight, n);
   for (size_t i = 0; i < n; i++) weight[i] = 1 / (double)n;
   *one = (cluster){.n = n, .scale = 1 / sqrt(h2), .z = draws, .weight = weight};
-  to_coordinates(one, n, d, draws, draws);
+  FSL_TRY(to_coordinates(ctx, one, n, d, draws, draws));
   *kernel = (fsl_kernel_mean){.d = d, .n_clusters = 1, .h2 = h2, .cluster = one};
   FSL_TRY(tabulate(ctx, kernel));
   if (even && kernel->step > 0)

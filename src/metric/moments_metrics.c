@@ -14,11 +14,8 @@ static fsl_status inverse_root(fsl_ctx *ctx, size_t d, const double *s, const do
   FSL_TRY(fsl_symmetric_eigen(ctx, d, s, values, vectors));
   *out = NULL;
   if (!(values[0] > 1e-13 * values[d - 1])) return FSL_OK;
-  for (size_t i = 0; i < d; i++) {
-    FSL_TRY(fsl_check_stop(ctx));
-    for (size_t j = 0; j < d; j++)
-      for (size_t e = 0; e < d; e++) root[i * d + j] += vectors[i * d + e] * vectors[j * d + e] / sqrt(values[e]);
-  }
+  for (size_t e = 0; e < d; e++) values[e] = 1 / sqrt(values[e]);
+  FSL_TRY(fsl_spectral(ctx, d, values, vectors, root));
   *out = root;
   return FSL_OK;
 }
@@ -58,19 +55,18 @@ static double batch_trace(const fsl_batch *batch, const double *mean) {
 static fsl_status extreme_spreads(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, const double *mean,
                                   double *value) {
   const size_t n = batch->n, d = batch->d;
-  double *white, *flipped, *covariance, *values, *vectors;
+  double *white, *centred, *covariance, *values;
   FSL_GET(ctx, white, n * d);
-  FSL_GET(ctx, flipped, n * d);
+  FSL_GET(ctx, centred, n * d);
   FSL_GET(ctx, covariance, d * d);
   FSL_GET(ctx, values, d);
-  FSL_GET(ctx, vectors, d * d);
-  for (size_t i = 0; i < n * d; i++) flipped[i] = batch->x[i] - mean[i % d];
-  fsl_matmul(n, d, d, flipped, scene->whiten, 0, white);
   for (size_t i = 0; i < n; i++)
-    for (size_t k = 0; k < d; k++) flipped[k * n + i] = white[i * d + k];
-  fsl_matmul(d, n, d, flipped, white, 0, covariance);
+    for (size_t k = 0; k < d; k++) centred[i * d + k] = batch->x[i * d + k] - mean[k];
+  fsl_matmul(n, d, d, centred, scene->whiten, 0, white);
+  fsl_gram(n, d, white, 0, covariance);
   for (size_t i = 0; i < d * d; i++) covariance[i] /= (double)(n - 1);
-  FSL_TRY(fsl_symmetric_eigen(ctx, d, covariance, values, vectors));
+  FSL_TRY(fsl_check_stop(ctx));
+  FSL_TRY(fsl_symmetric_eigenvalues(ctx, d, covariance, values));
   if (fsl_scene_wants(scene, FSL_SPREAD_MIN)) value[FSL_SPREAD_MIN] = fmax(values[0], 0);
   if (fsl_scene_wants(scene, FSL_SPREAD_MAX)) value[FSL_SPREAD_MAX] = values[d - 1];
   return FSL_OK;

@@ -110,7 +110,7 @@ static fsl_status projector_create(fsl_ctx *ctx, const fsl_mixture *law, size_t 
 }
 
 static fsl_status project(fsl_ctx *ctx, const projector *p, double a, double v, const double *unit, fsl_line *out) {
-  fsl_law_project(&p->law, a, v, unit, p->location, p->variance);
+  FSL_TRY(fsl_law_project(ctx, &p->law, a, v, unit, p->location, p->variance));
   const fsl_line_mixture mixture = {.n = p->law.n,
                                     .weight = p->weight,
                                     .location = p->location,
@@ -197,13 +197,13 @@ static void sort_reals(size_t n, double *x, uint64_t *work) {
   for (size_t i = 0; i < n; i++) x[i] = real_of(from[i]);
 }
 
-static void project_samples(size_t n, size_t d, const double *x, const double *unit, double *out, uint64_t *work) {
-  for (size_t i = 0; i < n; i++) {
-    double sum = 0;
-    for (size_t k = 0; k < d; k++) sum += x[i * d + k] * unit[k];
-    out[i] = sum;
-  }
-  sort_reals(n, out, work);
+enum { AT_ONCE = 32 }; /* directions that samples are projected on by one product */
+
+/* out (n_units, n): samples x (n, d) along each unit vector, sorted. work (2 n). */
+static void project_samples(size_t n, size_t d, const double *x, size_t n_units, const double *unit, double *out,
+                            uint64_t *work) {
+  fsl_matmul_t(n_units, d, n, unit, x, 0, out);
+  for (size_t j = 0; j < n_units; j++) sort_reals(n, out + j * n, work);
 }
 
 fsl_status fsl_sliced_distances(fsl_ctx *ctx, const fsl_directions *directions, size_t n_lines, const fsl_line *line,
@@ -212,15 +212,18 @@ fsl_status fsl_sliced_distances(fsl_ctx *ctx, const fsl_directions *directions, 
   const size_t d = directions->d;
   double *sorted, *ranks;
   uint64_t *work;
-  FSL_GET(ctx, sorted, n);
+  FSL_GET(ctx, sorted, AT_ONCE * n);
   FSL_GET(ctx, ranks, n);
   FSL_GET(ctx, work, 2 * n);
   fsl_line_ranks(n, ranks);
-  for (size_t j = 0; j < n_lines; j++) {
+  for (size_t first = 0; first < n_lines; first += AT_ONCE) {
+    const size_t units = n_lines - first < AT_ONCE ? n_lines - first : (size_t)AT_ONCE;
     FSL_TRY(fsl_check_stop(ctx));
-    project_samples(n, d, x, directions->unit + j * d, sorted, work);
-    const fsl_line samples = fsl_line_of_samples(n, sorted, ranks);
-    distance[j] = fsl_line_w1(&samples, &line[j]);
+    project_samples(n, d, x, units, directions->unit + first * d, sorted, work);
+    for (size_t j = 0; j < units; j++) {
+      const fsl_line samples = fsl_line_of_samples(n, sorted + j * n, ranks);
+      distance[first + j] = fsl_line_w1(&samples, &line[first + j]);
+    }
   }
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
@@ -229,23 +232,27 @@ fsl_status fsl_sliced_distances(fsl_ctx *ctx, const fsl_directions *directions, 
 fsl_status fsl_sliced_between(fsl_ctx *ctx, const fsl_directions *directions, size_t n, const double *x, size_t n2,
                               const double *x2, double *out) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  const size_t d = directions->d;
-  double *sorted, *ranks, sum = 0;
+  const size_t d = directions->d, n_lines = directions->n_random;
+  double *sorted, *sorted2, *ranks, sum = 0;
   uint64_t *work;
   FSL_GET(ctx, work, 2 * (n > n2 ? n : n2));
-  FSL_GET(ctx, sorted, n + n2);
+  FSL_GET(ctx, sorted, AT_ONCE * n);
+  FSL_GET(ctx, sorted2, AT_ONCE * n2);
   FSL_GET(ctx, ranks, n + n2);
   fsl_line_ranks(n, ranks);
   fsl_line_ranks(n2, ranks + n);
-  for (size_t j = 0; j < directions->n_random; j++) {
+  for (size_t at = 0; at < n_lines; at += AT_ONCE) {
+    const size_t units = n_lines - at < AT_ONCE ? n_lines - at : (size_t)AT_ONCE;
     FSL_TRY(fsl_check_stop(ctx));
-    project_samples(n, d, x, directions->unit + j * d, sorted, work);
-    project_samples(n2, d, x2, directions->unit + j * d, sorted + n, work);
-    const fsl_line first = fsl_line_of_samples(n, sorted, ranks);
-    const fsl_line second = fsl_line_of_samples(n2, sorted + n, ranks + n);
-    sum += fsl_line_w1(&first, &second);
+    project_samples(n, d, x, units, directions->unit + at * d, sorted, work);
+    project_samples(n2, d, x2, units, directions->unit + at * d, sorted2, work);
+    for (size_t j = 0; j < units; j++) {
+      const fsl_line first = fsl_line_of_samples(n, sorted + j * n, ranks);
+      const fsl_line second = fsl_line_of_samples(n2, sorted2 + j * n2, ranks + n);
+      sum += fsl_line_w1(&first, &second);
+    }
   }
-  *out = sum / (double)directions->n_random;
+  *out = sum / (double)n_lines;
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }

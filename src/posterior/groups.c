@@ -100,9 +100,12 @@ fsl_status fsl_group_noised(fsl_ctx *ctx, const fsl_group *group, size_t d, doub
 
 fsl_status fsl_group_states(fsl_ctx *ctx, const fsl_group *group, const fsl_noised_group *noised, size_t n, size_t d,
                             const double *x, double *rotated, double *scaled) {
+  if (group->covariance->vectors == NULL)
+    memmove(rotated, x, n * d * sizeof *x);
+  else
+    FSL_TRY(fsl_matvec_t_rows(ctx, d, d, group->covariance->vectors, n, x, rotated));
   for (size_t i = 0; i < n; ++i) {
     if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
-    fsl_group_rotate(group, d, x + i * d, rotated + i * d);
     for (size_t j = 0; j < d; ++j)
       scaled[i * d + j] = noised->scaled ? rotated[i * d + j] / noised->root[j] : rotated[i * d + j];
   }

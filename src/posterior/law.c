@@ -123,31 +123,33 @@ fsl_status fsl_law_most_responsible(fsl_ctx *ctx, const fsl_mixture *law, double
   return run_sweep(ctx, law, a, v, n, x, law->n_modes, take_largest, mode);
 }
 
-static double projected_variance(const fsl_covariance *covariance, size_t d, const double *direction) {
+/* u^T S u; scratch (d). */
+static double projected_variance(const fsl_covariance *covariance, size_t d, const double *direction, double *scratch) {
+  const double *u = direction;
   double sum = 0.0;
-  for (size_t j = 0; j < d; ++j) {
-    double u = direction[j];
-    if (covariance->vectors != NULL) {
-      u = 0.0;
-      for (size_t i = 0; i < d; ++i) u += covariance->vectors[i * d + j] * direction[i];
-    }
-    sum += covariance->values[j] * u * u;
+  if (covariance->vectors != NULL) {
+    fsl_matvec_t(d, d, covariance->vectors, direction, scratch);
+    u = scratch;
   }
+  for (size_t j = 0; j < d; ++j) sum += covariance->values[j] * u[j] * u[j];
   return sum;
 }
 
-void fsl_law_project(const fsl_mixture *law, double a, double v, const double *direction, double *location,
-                     double *variance) {
+fsl_status fsl_law_project(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, const double *direction,
+                           double *location, double *variance) {
   const double noise = v * fsl_dot(law->d, direction, direction);
-  uint32_t last = 0;
-  double own = projected_variance(&law->covariance[0], law->d, direction);
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  double *own, *scratch;
+  FSL_GET(ctx, own, law->n_covariances);
+  FSL_GET(ctx, scratch, law->d);
+  for (size_t c = 0; c < law->n_covariances; ++c)
+    own[c] = projected_variance(&law->covariance[c], law->d, direction, scratch);
   for (size_t k = 0; k < law->n; ++k) {
-    const uint32_t c = law->covariance_of != NULL ? law->covariance_of[k] : 0;
-    if (c != last) own = projected_variance(&law->covariance[c], law->d, direction);
-    last = c;
     location[k] = a * fsl_dot(law->d, direction, law->mean + k * law->d);
-    variance[k] = a * a * own + noise;
+    variance[k] = a * a * own[law->covariance_of != NULL ? law->covariance_of[k] : 0] + noise;
   }
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
 }
 
 fsl_status fsl_law_moments(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, double *mean, double *covariance) {

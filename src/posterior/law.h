@@ -16,8 +16,8 @@ FSL_CHECKED fsl_status fsl_law_most_responsible(fsl_ctx *ctx, const fsl_mixture 
 FSL_CHECKED fsl_status fsl_law_responsibilities(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n,
                                                 const double *x, double *out);
 /* The 1-D mixture of u^T x_t for a unit vector u (d): location (n), variance (n) of each component. */
-void fsl_law_project(const fsl_mixture *law, double a, double v, const double *direction, double *location,
-                     double *variance);
+FSL_CHECKED fsl_status fsl_law_project(fsl_ctx *ctx, const fsl_mixture *law, double a, double v,
+                                       const double *direction, double *location, double *variance);
 /* Closed-form mean (d) and covariance (d, d) at (a, v). */
 FSL_CHECKED fsl_status fsl_law_moments(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, double *mean,
                                        double *covariance);

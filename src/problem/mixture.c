@@ -56,55 +56,59 @@ fsl_status fsl_mixture_of_atoms(fsl_ctx *ctx, size_t n, size_t d, const double *
 /* ---- moments -------------------------------------------------------------------------------------------- */
 
 /* out (d, d) += weight * V diag(values) V^T */
-static void add_covariance(const fsl_covariance *covariance, size_t d, double weight, double *out) {
-  for (size_t j = 0; j < d; j++) {
-    const double scale = weight * covariance->values[j];
-    if (scale == 0) continue;
-    if (covariance->vectors == NULL) {
-      out[j * d + j] += scale;
-      continue;
-    }
-    for (size_t a = 0; a < d; a++) {
-      const double va = scale * covariance->vectors[a * d + j];
-      for (size_t b = 0; b < d; b++) out[a * d + b] += va * covariance->vectors[b * d + j];
-    }
+static fsl_status add_covariance(fsl_ctx *ctx, const fsl_covariance *covariance, size_t d, double weight, double *out) {
+  if (covariance->vectors == NULL) {
+    for (size_t j = 0; j < d; j++) out[j * d + j] += weight * covariance->values[j];
+    return FSL_OK;
   }
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  double *own;
+  FSL_GET(ctx, own, d * d);
+  FSL_TRY(fsl_check_stop(ctx));
+  FSL_TRY(fsl_spectral(ctx, d, covariance->values, covariance->vectors, own));
+  fsl_axpy(d * d, weight, own, out);
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
 }
 
-static fsl_status add_spread(fsl_ctx *ctx, const fsl_mixture *mixture, const double *mean, double *centred,
-                             double *covariance) {
+/* covariance (d, d) of the components' means, a batch of them at a time. */
+static fsl_status spread_of_means(fsl_ctx *ctx, const fsl_mixture *mixture, const double *mean, double *covariance) {
+  enum { BATCH = 256 };
   const size_t d = mixture->d;
-  for (size_t k = 0; k < mixture->n; k++) {
-    if (k % 256 == 0) FSL_TRY(fsl_check_stop(ctx));
-    const double weight = exp(mixture->log_weight[k]);
-    if (weight == 0) continue;
-    for (size_t j = 0; j < d; j++) centred[j] = mixture->mean[k * d + j] - mean[j];
-    for (size_t a = 0; a < d; a++) fsl_axpy(d, weight * centred[a], centred, covariance + a * d);
+  double *centred;
+  FSL_GET(ctx, centred, BATCH * d);
+  for (size_t first = 0; first < mixture->n; first += BATCH) {
+    const size_t batch = mixture->n - first < BATCH ? mixture->n - first : (size_t)BATCH;
+    FSL_TRY(fsl_check_stop(ctx));
+    for (size_t i = 0; i < batch; i++) {
+      const double root = sqrt(exp(mixture->log_weight[first + i]));
+      for (size_t j = 0; j < d; j++) centred[i * d + j] = root * (mixture->mean[(first + i) * d + j] - mean[j]);
+    }
+    fsl_gram(batch, d, centred, first == 0 ? 0 : 1, covariance);
   }
   return FSL_OK;
 }
 
 /* The components' own covariances, each distinct one once. */
-static void add_within(const fsl_mixture *mixture, double *weight_of, double *covariance) {
+static fsl_status add_within(fsl_ctx *ctx, const fsl_mixture *mixture, double *weight_of, double *covariance) {
   for (size_t k = 0; k < mixture->n; k++)
     weight_of[mixture->covariance_of == NULL ? 0 : mixture->covariance_of[k]] += exp(mixture->log_weight[k]);
   for (size_t c = 0; c < mixture->n_covariances; c++)
-    add_covariance(&mixture->covariance[c], mixture->d, weight_of[c], covariance);
+    FSL_TRY(add_covariance(ctx, &mixture->covariance[c], mixture->d, weight_of[c], covariance));
+  return FSL_OK;
 }
 
 fsl_status fsl_mixture_moments(fsl_ctx *ctx, const fsl_mixture *mixture, double *mean, double *covariance) {
   const size_t d = mixture->d;
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  double *m, *centred, *weight_of;
+  double *m, *weight_of;
   FSL_GET(ctx, m, d);
-  FSL_GET(ctx, centred, d);
   FSL_GET(ctx, weight_of, mixture->n_covariances);
   for (size_t k = 0; k < mixture->n; k++) fsl_axpy(d, exp(mixture->log_weight[k]), mixture->mean + k * d, m);
   if (mean != NULL) memcpy(mean, m, d * sizeof *m);
   if (covariance != NULL) {
-    memset(covariance, 0, d * d * sizeof *covariance);
-    FSL_TRY(add_spread(ctx, mixture, m, centred, covariance));
-    add_within(mixture, weight_of, covariance);
+    FSL_TRY(spread_of_means(ctx, mixture, m, covariance));
+    FSL_TRY(add_within(ctx, mixture, weight_of, covariance));
   }
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
@@ -152,41 +156,92 @@ static size_t pick(const double *cumulative, size_t n, double u) {
   return low;
 }
 
-/* x = a mean + V diag(sqrt(a^2 l + v)) z */
-static void displace(const fsl_mixture *mixture, size_t k, double a, double v, const double *z, double *scaled,
-                     double *x) {
+enum { BATCH = 256, FEW_COVARIANCES = 16 };
+
+/* A batch of draws x = a mean + V diag(sqrt(a^2 l + v)) z. */
+typedef struct draws {
+  const fsl_mixture *mixture;
+  double a, v;
+  size_t component[BATCH];
+  size_t padded;                       /* normals a draw: pairs of them never straddle two draws */
+  double *z;                           /* (BATCH, padded) */
+  double *scaled, *gathered, *rotated; /* (BATCH, d) */
+} draws;
+
+static fsl_status open_draws(fsl_ctx *ctx, const fsl_mixture *mixture, double a, double v, draws *out) {
   const size_t d = mixture->d;
-  const fsl_covariance *const covariance = covariance_of(mixture, k);
-  for (size_t j = 0; j < d; j++) {
-    x[j] = a * mixture->mean[k * d + j];
-    scaled[j] = sqrt(a * a * covariance->values[j] + v) * z[j];
+  *out = (draws){.mixture = mixture, .a = a, .v = v, .padded = d + d % 2};
+  FSL_GET(ctx, out->z, BATCH * out->padded);
+  FSL_GET(ctx, out->scaled, BATCH * d);
+  FSL_GET(ctx, out->gathered, BATCH * d);
+  FSL_GET(ctx, out->rotated, BATCH * d);
+  return FSL_OK;
+}
+
+/* x (n, d) = a mean, and what is to be added in the coordinates of each draw's covariance. */
+static void scale_normals(draws *s, size_t n, double *x) {
+  const fsl_mixture *const mixture = s->mixture;
+  const size_t d = mixture->d;
+  for (size_t i = 0; i < n; i++) {
+    const size_t k = s->component[i];
+    const double *const values = covariance_of(mixture, k)->values;
+    for (size_t j = 0; j < d; j++) {
+      x[i * d + j] = s->a * mixture->mean[k * d + j];
+      s->scaled[i * d + j] = sqrt(s->a * s->a * values[j] + s->v) * s->z[i * s->padded + j];
+    }
   }
-  if (covariance->vectors == NULL) {
-    fsl_axpy(d, 1, scaled, x);
-    return;
+}
+
+static void add_each(const draws *s, size_t n, double *x) {
+  const size_t d = s->mixture->d;
+  for (size_t i = 0; i < n; i++) {
+    const double *const vectors = covariance_of(s->mixture, s->component[i])->vectors, *const z = s->scaled + i * d;
+    if (vectors == NULL) fsl_axpy(d, 1, z, x + i * d);
+    for (size_t j = 0; j < d && vectors != NULL; j++) x[i * d + j] += fsl_dot(d, vectors + j * d, z);
   }
-  for (size_t i = 0; i < d; i++) x[i] += fsl_dot(d, covariance->vectors + i * d, scaled);
+}
+
+/* The draws of one covariance at once. */
+static fsl_status add_rotated(fsl_ctx *ctx, const draws *s, const fsl_covariance *covariance, size_t n, double *x) {
+  const size_t d = s->mixture->d;
+  size_t which[BATCH], found = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (covariance_of(s->mixture, s->component[i]) != covariance) continue;
+    memcpy(s->gathered + found * d, s->scaled + i * d, d * sizeof *x);
+    which[found++] = i;
+  }
+  FSL_TRY(fsl_matvec_rows(ctx, d, d, covariance->vectors, found, s->gathered, s->rotated));
+  for (size_t i = 0; i < found; i++) fsl_axpy(d, 1, s->rotated + i * d, x + which[i] * d);
+  return FSL_OK;
+}
+
+/* Of few covariances each serves many draws of a batch. Which way is taken depends on the mixture alone. */
+static fsl_status displace(fsl_ctx *ctx, draws *s, size_t n, double *x) {
+  const fsl_mixture *const mixture = s->mixture;
+  bool rotated = mixture->n_covariances <= FEW_COVARIANCES;
+  for (size_t c = 0; c < mixture->n_covariances && rotated; c++) rotated = mixture->covariance[c].vectors != NULL;
+  scale_normals(s, n, x);
+  if (!rotated) add_each(s, n, x);
+  for (size_t c = 0; c < mixture->n_covariances && rotated; c++)
+    FSL_TRY(add_rotated(ctx, s, &mixture->covariance[c], n, x));
+  return FSL_OK;
 }
 
 fsl_status fsl_mixture_draw(fsl_ctx *ctx, const fsl_mixture *mixture, double a, double v, fsl_key key, uint64_t first,
                             size_t n, double *x, uint32_t *component) {
-  enum { BATCH = 256 };
-  const size_t d = mixture->d, padded = d + d % 2; /* pairs of normals never straddle two draws */
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  double *cumulative, *z, *scaled, u[BATCH];
+  double *cumulative, u[BATCH];
+  draws s;
   FSL_TRY(cumulate(ctx, mixture, &cumulative));
-  FSL_GET(ctx, z, BATCH * padded);
-  FSL_GET(ctx, scaled, d);
+  FSL_TRY(open_draws(ctx, mixture, a, v, &s));
   for (size_t done = 0; done < n; done += BATCH) {
     const size_t batch = n - done < BATCH ? n - done : (size_t)BATCH;
     FSL_TRY(fsl_check_stop(ctx));
     fsl_uniforms(key, STREAM_COMPONENT, first + done, batch, u);
-    fsl_normals(key, STREAM_NORMALS, (first + done) * padded, batch * padded, z);
-    for (size_t i = 0; i < batch; i++) {
-      const size_t k = pick(cumulative, mixture->n, u[i]);
-      if (component != NULL) component[done + i] = (uint32_t)k;
-      displace(mixture, k, a, v, z + i * padded, scaled, x + (done + i) * d);
-    }
+    fsl_normals(key, STREAM_NORMALS, (first + done) * s.padded, batch * s.padded, s.z);
+    for (size_t i = 0; i < batch; i++) s.component[i] = pick(cumulative, mixture->n, u[i]);
+    for (size_t i = 0; i < batch && component != NULL; i++) component[done + i] = (uint32_t)s.component[i];
+    FSL_TRY(displace(ctx, &s, batch, x + done * mixture->d));
   }
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;

@@ -8,8 +8,6 @@
 
 #include "base/linalg.h"
 
-#include <lapacke.h>
-
 #include <math.h>
 #include <string.h>
 
@@ -27,19 +25,25 @@ typedef struct conditioned {
 
 static const double log_two_pi = 1.837877066409345483560659472811235;
 
-/* out (d, m) = S M^T */
+/* out (m, d) = M V */
+static void rotate(const fsl_covariance *s, const measurement *q, double *out) {
+  if (s->vectors == NULL)
+    memcpy(out, q->matrix, q->m * q->d * sizeof *out);
+  else
+    fsl_matmul(q->m, q->d, q->d, q->matrix, s->vectors, 0, out);
+}
+
+/* out (d, m) = S M^T; rotated (m, d) is scratch. */
 static void cross(const fsl_covariance *s, const measurement *q, double *rotated, double *out) {
-  const size_t d = q->d;
-  for (size_t i = 0; i < q->m; i++) {
-    const double *const row = q->matrix + i * d;
-    if (s->vectors == NULL)
-      memcpy(rotated, row, d * sizeof *rotated);
-    else
-      fsl_matvec_t(d, d, s->vectors, row, rotated);
-    for (size_t j = 0; j < d; j++) rotated[j] *= s->values[j];
-    for (size_t a = 0; a < d; a++)
-      out[a * q->m + i] = s->vectors == NULL ? rotated[a] : fsl_dot(d, s->vectors + a * d, rotated);
+  const size_t d = q->d, m = q->m;
+  rotate(s, q, rotated);
+  for (size_t i = 0; i < m * d; i++) rotated[i] *= s->values[i % d];
+  if (s->vectors != NULL) {
+    fsl_matmul_t(d, d, m, s->vectors, rotated, 0, out);
+    return;
   }
+  for (size_t i = 0; i < m; i++)
+    for (size_t a = 0; a < d; a++) out[a * m + i] = rotated[i * d + a];
 }
 
 /* factor (m, m) of M S M^T + S_n, given S M^T. */
@@ -51,27 +55,11 @@ static fsl_status innovation(fsl_ctx *ctx, const measurement *q, const double *g
   return FSL_OK;
 }
 
-/* Left singular vectors u (rows, rows) and singular values (rows, those beyond cols are 0); `matrix` is destroyed. */
-static fsl_status left_singular(fsl_ctx *ctx, size_t rows, size_t cols, double *matrix, double *values, double *u) {
-  double *rest, unused;
-  FSL_GET(ctx, rest, rows < cols ? rows : cols);
-  for (size_t i = 0; i < rows * cols; i++)
-    if (!isfinite(matrix[i])) return fsl_fail(ctx, FSL_ENUMERIC, "a measurement's precision is not finite");
-  const lapack_int info = LAPACKE_dgesvd(LAPACK_ROW_MAJOR, 'A', 'N', (lapack_int)rows, (lapack_int)cols, matrix,
-                                         (lapack_int)cols, values, u, (lapack_int)rows, &unused, 1, rest);
-  return info == 0 ? FSL_OK : fsl_fail(ctx, FSL_ENUMERIC, "singular values of a measurement did not converge");
-}
-
-/* out (d, m) = G = diag(sqrt l) V^T M^T diag(1/std) */
+/* out (d, m) = G = diag(sqrt l) V^T M^T diag(1/std); rotated (m, d) is scratch. */
 static void whiten(const fsl_covariance *s, const measurement *q, double *rotated, double *out) {
-  for (size_t i = 0; i < q->m; i++) {
-    const double *const row = q->matrix + i * q->d;
-    if (s->vectors == NULL)
-      memcpy(rotated, row, q->d * sizeof *rotated);
-    else
-      fsl_matvec_t(q->d, q->d, s->vectors, row, rotated);
-    for (size_t j = 0; j < q->d; j++) out[j * q->m + i] = sqrt(s->values[j]) * rotated[j] / q->std[i];
-  }
+  rotate(s, q, rotated);
+  for (size_t i = 0; i < q->m; i++)
+    for (size_t j = 0; j < q->d; j++) out[j * q->m + i] = sqrt(s->values[j]) * rotated[i * q->d + j] / q->std[i];
 }
 
 /* root (d, d) with root root^T = F (I + G G^T)^-1 F^T, F = V diag(sqrt l): F U diag(1 / sqrt(1 + g^2)) with G's left
@@ -88,22 +76,23 @@ static void fill_root(const fsl_covariance *s, size_t d, const double *singular,
 /* F (I + G G^T)^-1 F^T by its eigenvectors. */
 static fsl_status shrink(fsl_ctx *ctx, const fsl_covariance *s, const measurement *q, fsl_covariance *out) {
   const size_t d = q->d;
-  double *g, *u, *values, *root, *scratch;
+  double *g, *u, *values, *root, *scratch, *rotated;
   FSL_GET(ctx, g, d * q->m);
+  FSL_GET(ctx, rotated, d * q->m);
   FSL_GET(ctx, u, d * d);
   FSL_GET(ctx, values, d);
   FSL_GET(ctx, root, d * d);
   FSL_GET(ctx, scratch, d * d);
-  whiten(s, q, values, g);
-  for (size_t j = 0; j < d; j++) values[j] = 0;
-  FSL_TRY(left_singular(ctx, d, q->m, g, values, u));
+  whiten(s, q, rotated, g);
+  FSL_TRY(fsl_left_singular(ctx, d, q->m, g, values, u));
   *out = (fsl_covariance){.values = values, .vectors = u};
   if (s->isotropic) { /* U are the eigenvectors already */
     for (size_t j = 0; j < d; j++) values[j] = s->values[j] / (1 + values[j] * values[j]);
     return FSL_OK;
   }
   fill_root(s, d, values, u, scratch, root);
-  FSL_TRY(left_singular(ctx, d, d, root, values, u));
+  FSL_TRY(fsl_check_stop(ctx));
+  FSL_TRY(fsl_left_singular(ctx, d, d, root, values, u));
   for (size_t j = 0; j < d; j++) values[j] *= values[j];
   return FSL_OK;
 }
@@ -118,7 +107,7 @@ static fsl_status condition_covariance(fsl_ctx *ctx, const fsl_covariance *s, co
   double *gain, *factor, *rotated;
   FSL_GET(ctx, gain, q->d * q->m);
   FSL_GET(ctx, factor, q->m * q->m);
-  FSL_GET(ctx, rotated, q->d);
+  FSL_GET(ctx, rotated, q->d * q->m);
   cross(s, q, rotated, gain);
   FSL_TRY(innovation(ctx, q, gain, factor));
   out->gain = gain;

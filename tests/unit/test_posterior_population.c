@@ -325,7 +325,7 @@ static void test_projections_of_a_law_are_exact(void **state) {
   world *w = open_world(&shapes[4], 0.0);
   const double direction[D] = {0.6, 0.0, -0.8};
   double location[K], variance[K];
-  fsl_law_project(&w->prior.population, 0.7, 0.5, direction, location, variance);
+  OK(w->ctx, fsl_law_project(w->ctx, &w->prior.population, 0.7, 0.5, direction, location, variance));
   for (size_t k = 0; k < K; ++k) {
     const double *s = w->full[w->prior.population.covariance_of[k]];
     double own = 0.0;
