@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "posterior/narrow.h"
 #include "posterior/vector.h"
 
 #if defined __AVX512F__ || defined __aarch64__
@@ -241,6 +242,7 @@ INLINE void means_of(const fsl_block *b, const fsl_tile *tile, bool posterior) {
 }
 
 static void means(const fsl_block *block, const fsl_tile *tile) {
+  if (FOR_ISA(fsl_narrow_means)(block, tile)) return;
   const unsigned before = flush_subnormals();
   if (tile->posterior)
     means_of(block, tile, true);
@@ -288,6 +290,7 @@ INLINE void project(const fsl_block *b, const fsl_tile *tile, chunk *c) {
 }
 
 static void cross(const fsl_block *b, const fsl_tile *tile) {
+  if (FOR_ISA(fsl_narrow_cross)(b, tile)) return;
   const unsigned before = flush_subnormals();
   chunk c;
   vec max[V] = {splat(FSL_FLOOR), splat(FSL_FLOOR)}, sum[V] = {{0}}, step[V];
