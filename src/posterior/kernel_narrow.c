@@ -13,8 +13,8 @@ enum { GROUP = 8, JOINT = 5, JOINT_ALONE = 8 };
 #else
 enum { GROUP = 5, JOINT = 2, JOINT_ALONE = 5 };
 #endif
-/* What registers hold: sums over GROUP dimensions of both sides for one vector of states, over JOINT for all; one
- * side's over JOINT_ALONE for all. */
+/* What the registers hold: sums of both sides over GROUP dimensions for one vector of states, over JOINT for every
+ * vector; of one side, over JOINT_ALONE for every vector. */
 
 /* Below this the posterior's sum, at most 1 an atom, may lack atoms whose e underflowed: e^-708 against e^-644. */
 #define LEAST_SUM 1e-280
@@ -38,10 +38,10 @@ INLINE const vec *lanes_of(const double *values) {
   return (const vec *)values;
 }
 
-/* exp(x) for x <= 0, to 1e-16 (1 + |x|): an error that a weight x e^x never shows. 2^y, y = n + r, by rounding with a
- * magic number, then a minimax polynomial of degree 11 with p(0) = 1. At y = -1023 the exponent's bits reach 0, and
- * with them the result. */
-INLINE void powers(int n, vec *x) {
+/* x_k = exp(x_k) for x_k <= 0, to 1e-16 (1 + |x|): an error that a weight x e^x never shows. 2^y, y = n + r, by
+ * rounding with a magic number, then a minimax polynomial of degree 11 with p(0) = 1. At y = -1023 the exponent's bits
+ * reach 0, and the result with them. The vectors take every step together, or latency would rule. */
+INLINE void exponentials(int n, vec *x) {
   static const double c[] = {0x1.c063cb093bfeap-32, 0x1.e605f861a83f9p-28, 0x1.b541675af5760p-24, 0x1.62bfd49f6430ap-20,
                              0x1.ffcbee3b3a185p-17, 0x1.4309130960e41p-13, 0x1.5d87fe7bbbd33p-10, 0x1.3b2ab6fba1e1dp-7,
                              0x1.c6b08d7048f32p-5,  0x1.ebfbdff82c598p-3,  0x1.62e42fefa39f3p-1,  1.0};
@@ -56,12 +56,8 @@ INLINE void powers(int n, vec *x) {
   UNROLL for (int k = 0; k < n; ++k) x[k] = (vec)((uvec)p[k] + ((uvec)t[k] << 52));
 }
 
-INLINE void weights_of(vec *x) {
-  powers(2 * V, x);
-}
-
 INLINE vec weight_of(vec x) {
-  powers(1, &x);
+  exponentials(1, &x);
   return x;
 }
 
@@ -92,7 +88,7 @@ static void pad(size_t d, size_t n, chunk *c) {
   for (size_t i = n; i < c->n; ++i) c->weight[i] = -__builtin_inf();
 }
 
-/* reference: L; what is left of the chunk's posterior side is undefined where the block has none. */
+/* The chunk at atom `first`; reference: L. */
 static void open_chunk(const fsl_block *b, size_t first, bool posterior, double reference, chunk *c) {
   const size_t n = b->n - first < CHUNK ? b->n - first : CHUNK;
   c->n = (n + ROWS - 1) / ROWS * ROWS;
@@ -133,32 +129,16 @@ INLINE void logits_in(int d, const fsl_tile *tile, chunk *c, vec max[V]) {
   memcpy(max, most, sizeof most);
 }
 
+/* call(k), k a constant, for k == d */
+#define DIMENSION(k, call)                                                                                             \
+  case k:                                                                                                              \
+    call(k);                                                                                                           \
+    break;
 #define FOR_DIMENSION(d, call)                                                                                         \
   switch (d) {                                                                                                         \
-  case 1:                                                                                                              \
-    call(1);                                                                                                           \
-    break;                                                                                                             \
-  case 2:                                                                                                              \
-    call(2);                                                                                                           \
-    break;                                                                                                             \
-  case 3:                                                                                                              \
-    call(3);                                                                                                           \
-    break;                                                                                                             \
-  case 4:                                                                                                              \
-    call(4);                                                                                                           \
-    break;                                                                                                             \
-  case 5:                                                                                                              \
-    call(5);                                                                                                           \
-    break;                                                                                                             \
-  case 6:                                                                                                              \
-    call(6);                                                                                                           \
-    break;                                                                                                             \
-  case 7:                                                                                                              \
-    call(7);                                                                                                           \
-    break;                                                                                                             \
-  default:                                                                                                             \
-    call(8);                                                                                                           \
-    break;                                                                                                             \
+    DIMENSION(1, call)                                                                                                 \
+    DIMENSION(2, call)                                                                                                 \
+    DIMENSION(3, call) DIMENSION(4, call) DIMENSION(5, call) DIMENSION(6, call) DIMENSION(7, call) DIMENSION(8, call)  \
   }
 
 static void logits(size_t d, const fsl_tile *tile, chunk *c, vec max[V]) {
@@ -174,7 +154,7 @@ static void weights(chunk *c, const vec max[V]) {
   for (size_t i = 0, n = c->n; i < n; i += 2) {
     vec x[2 * V];
     UNROLL for (size_t k = 0; k < 2 * V; ++k) x[k] = c->e[i + k / V][k % V] - most[k % V];
-    weights_of(x);
+    exponentials(2 * V, x);
     UNROLL for (size_t k = 0; k < 2 * V; ++k) c->e[i + k / V][k % V] = x[k];
   }
 }
@@ -367,7 +347,8 @@ static void prior_means(const fsl_block *b, const fsl_tile *tile) {
 }
 
 bool FOR_ISA(fsl_narrow_means)(const fsl_block *block, const fsl_tile *tile) {
-  if (block->d > MOST || tile->entropy || (block->p != 0 && block->payload != block->x)) return false;
+  if (block->d > MOST || tile->entropy || (block->p != 0 && (block->p != block->d || block->payload != block->x)))
+    return false;
   const unsigned before = flush_subnormals();
   if (tile->posterior)
     both_means(block, tile);
