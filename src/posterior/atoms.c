@@ -17,6 +17,7 @@ static size_t offset_of(const fsl_atom_set *set, size_t leaf) {
 fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset) {
   const size_t first = offset_of(set, leaf), n = offset_of(set, leaf + 1) - first;
   *offset = first;
+  const bool wide = set->centre != NULL;
   return (fsl_block){.n = n,
                      .d = set->d,
                      .x = set->x + first * set->d,
@@ -24,7 +25,10 @@ fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset) {
                      .log_likelihood = set->log_likelihood + first,
                      .likelihood = set->likelihood + first,
                      .chunk_max = set->chunk_max + (leaf - set->first_leaf) * set->chunks,
-                     .adjust = set->adjust != NULL ? set->adjust + first : NULL};
+                     .adjust = set->adjust != NULL ? set->adjust + first : NULL,
+                     .centre = wide ? set->centre + (leaf - set->first_leaf) * set->d : NULL,
+                     .square = wide ? set->square + first : NULL,
+                     .reach = wide ? set->reach[leaf - set->first_leaf] : 0.0};
 }
 
 /* ---- a pass over the leaves ------------------------------------------------------------------------------------- */
@@ -122,6 +126,24 @@ static fsl_status find_chunks(fsl_ctx *ctx, fsl_atom_set *set) {
   return FSL_OK;
 }
 
+static fsl_status find_centres(fsl_ctx *ctx, fsl_atom_set *set) {
+  double *centre, *square, *reach;
+  if (set->d < FSL_WIDE) return FSL_OK;
+  FSL_GET(ctx, centre, set->own_leaves * set->d);
+  FSL_GET(ctx, square, set->n);
+  FSL_GET(ctx, reach, set->own_leaves);
+  for (size_t leaf = 0; leaf < set->own_leaves; ++leaf) {
+    size_t offset;
+    const fsl_block block = fsl_atoms_leaf(set, set->first_leaf + leaf, &offset);
+    FSL_TRY(fsl_check_stop(ctx));
+    fsl_block_centre(&block, centre + leaf * set->d, square + offset, reach + leaf);
+  }
+  set->centre = centre;
+  set->square = square;
+  set->reach = reach;
+  return FSL_OK;
+}
+
 /* Totals and cumulative weights W_i of this rank's leaves. */
 static void find_leaf(const fsl_atom_set *set, size_t leaf, double *cumulative, double *leaf_log) {
   const size_t start = offset_of(set, leaf), end = offset_of(set, leaf + 1);
@@ -139,6 +161,7 @@ static fsl_status prepare(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set
   double *cumulative;
   FSL_TRY(find_likelihoods(ctx, problem, set));
   FSL_TRY(find_chunks(ctx, set));
+  FSL_TRY(find_centres(ctx, set));
   FSL_GET(ctx, cumulative, set->n);
   for (size_t i = 0; i < set->own_leaves; ++i) find_leaf(set, set->first_leaf + i, cumulative, leaf_log);
   set->cumulative = cumulative;

@@ -95,6 +95,13 @@ fsl_status fsl_group_noised(fsl_ctx *ctx, const fsl_group *group, size_t d, doub
                            .payload = group->mean,
                            .q = d,
                            .inner = group->mean};
+  if (d < FSL_WIDE) return FSL_OK;
+  double *centre, *square;
+  FSL_GET(ctx, centre, d);
+  FSL_GET(ctx, square, group->n);
+  fsl_block_centre(&out->block, centre, square, &out->block.reach);
+  out->block.centre = centre;
+  out->block.square = square;
   return FSL_OK;
 }
 

@@ -458,6 +458,7 @@ static void exponential_of(double *values) {
   }
 }
 
+extern const fsl_kernel_wide FOR_ISA(fsl_kernel_wide);
 extern const fsl_kernel FOR_ISA(fsl_kernel);
 const fsl_kernel FOR_ISA(fsl_kernel) = {.name = TEXT(FSL_KERNEL_ISA),
                                         .lanes = LANES,
@@ -467,4 +468,5 @@ const fsl_kernel FOR_ISA(fsl_kernel) = {.name = TEXT(FSL_KERNEL_ISA),
                                         .joint = joint,
                                         .modes = modes,
                                         .pick = pick,
+                                        .wide = &FOR_ISA(fsl_kernel_wide),
                                         .exponential = exponential_of};

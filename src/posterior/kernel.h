@@ -10,7 +10,7 @@
 
 #include "fslens/base.h"
 
-enum { FSL_CHUNK = 64, FSL_MAX_LANES = 16 };
+enum { FSL_CHUNK = 64, FSL_MAX_LANES = 16, FSL_WIDE = 9 }; /* the wide kernels serve from this d on */
 #define FSL_FLOOR (-1e300) /* the running maximum before any atom: finite, so that differences are */
 
 /* n atoms, cut into chunks of FSL_CHUNK from the first on. */
@@ -28,6 +28,9 @@ typedef struct fsl_block {
   const double *payload; /* (n, p) */
   size_t q;              /* inner: what is projected on u */
   const double *inner;   /* (n, q) */
+  const double *centre;  /* d: a point amid the atoms, for the wide kernels, as are */
+  const double *square;  /* n: |x_i - centre|^2 */
+  double reach;          /* |centre| + the largest |x_i - centre| */
 } fsl_block;
 
 typedef struct fsl_tile {
@@ -41,7 +44,16 @@ typedef struct fsl_tile {
   bool entropy;                           /* means: sum e (logit - M + adjust) */
   double *max, *sum, *energy, *vec;       /* lanes, lanes, lanes, (p, lanes) */
   double *post_max, *post_sum, *post_vec; /* lanes, lanes, (p, lanes) */
+  size_t count;                           /* wide: lanes in use, from the first on */
+  double *work;                           /* wide: (d, lanes) */
 } fsl_tile;
+
+/* The same questions for many dimensions, with tiles of their own; see kernel_wide.c. */
+typedef struct fsl_kernel_wide {
+  size_t lanes;
+  void (*means)(const fsl_block *block, const fsl_tile *tile);
+  void (*cross)(const fsl_block *block, const fsl_tile *tile);
+} fsl_kernel_wide;
 
 typedef struct fsl_kernel {
   const char *name;
@@ -59,6 +71,7 @@ typedef struct fsl_kernel {
   void (*modes)(const fsl_block *block, const fsl_tile *tile, double shift, size_t n_modes);
   /* index (lanes): the first atom whose cumulative weight exceeds `target`, else the last one with any weight. */
   void (*pick)(const fsl_block *block, const fsl_tile *tile, size_t *index);
+  const fsl_kernel_wide *wide;
   void (*exponential)(double *values); /* FSL_MAX_LANES of them, in place: for tests */
 } fsl_kernel;
 

@@ -39,10 +39,37 @@ void fsl_unpack_spread(size_t p, const double *record, bool ok, double *out) {
     for (size_t k = j; k < p; ++k) out[j * p + k] = out[k * p + j] = ok ? *triangle++ / record[FSL_PARTIAL_SUM] : NAN;
 }
 
+/* Whether the wide kernels answer. */
+static bool is_wide(const fsl_pass *pass) {
+  return pass->d >= FSL_WIDE && (pass->what == FSL_PASS_MEANS || pass->what == FSL_PASS_CROSS);
+}
+
+void fsl_block_centre(const fsl_block *block, double *centre, double *square, double *reach) {
+  const size_t n = block->n, d = block->d;
+  double size = 0.0, most = 0.0;
+  memset(centre, 0, d * sizeof *centre);
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < d; ++j) centre[j] += block->x[i * d + j];
+  for (size_t j = 0; j < d; ++j) {
+    centre[j] /= (double)n;
+    size += centre[j] * centre[j];
+  }
+  for (size_t i = 0; i < n; ++i) {
+    square[i] = 0.0;
+    for (size_t j = 0; j < d; ++j) {
+      const double delta = block->x[i * d + j] - centre[j];
+      square[i] += delta * delta;
+    }
+    most = fmax(most, square[i]);
+  }
+  *reach = sqrt(size) + sqrt(most);
+}
+
 fsl_status fsl_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_tiles *out) {
-  const size_t lanes = pass->kernel->lanes, sums = pass->shape.p;
+  const size_t lanes = is_wide(pass) ? pass->kernel->wide->lanes : pass->kernel->lanes, sums = pass->shape.p;
   *out = (fsl_tiles){.lanes = lanes};
   FSL_GET(ctx, out->x, pass->d * lanes);
+  if (is_wide(pass)) FSL_GET(ctx, out->work, pass->d * lanes);
   FSL_GET(ctx, out->max, lanes);
   FSL_GET(ctx, out->sum, lanes);
   FSL_GET(ctx, out->energy, lanes);
@@ -79,7 +106,9 @@ void fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, 
                     .vec = tiles->vec,
                     .post_max = tiles->post_max,
                     .post_sum = tiles->post_sum,
-                    .post_vec = tiles->post_vec};
+                    .post_vec = tiles->post_vec,
+                    .count = pass->n - first < lanes ? pass->n - first : lanes,
+                    .work = tiles->work};
 }
 
 static void unpack_side(const fsl_tiles *tiles, size_t k, size_t sums, const double *max, const double *sum,
@@ -94,8 +123,9 @@ static void unpack_side(const fsl_tiles *tiles, size_t k, size_t sums, const dou
 void fsl_pass_block(const fsl_pass *pass, const fsl_tiles *tiles, const fsl_tile *tile, const fsl_block *block,
                     size_t first, double *records) {
   const fsl_kernel *kernel = pass->kernel;
-  if (pass->what == FSL_PASS_MEANS) kernel->means(block, tile);
-  if (pass->what == FSL_PASS_CROSS) kernel->cross(block, tile);
+  const bool wide = is_wide(pass);
+  if (pass->what == FSL_PASS_MEANS) (wide ? kernel->wide->means : kernel->means)(block, tile);
+  if (pass->what == FSL_PASS_CROSS) (wide ? kernel->wide->cross : kernel->cross)(block, tile);
   if (pass->what == FSL_PASS_SPREAD) kernel->spread(block, tile);
   if (pass->what == FSL_PASS_JOINT) kernel->joint(block, tile);
   const size_t count = pass->n - first < tiles->lanes ? pass->n - first : tiles->lanes, sums = pass->shape.p;
