@@ -8,8 +8,10 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-static const double most_undefined = 0.01; /* share of the resamples */
+static const double most_undefined = 0.01;        /* share of the resamples */
+static const size_t most_picks = (size_t)1 << 23; /* 16 MB */
 
 static double mean_of(size_t n, const double *values) {
   return fsl_sum(n, values) / (double)n;
@@ -19,7 +21,67 @@ static void find_means(const fsl_bootstrap *b, double *mean) {
   for (size_t i = 0; i < b->n_samples; i++) mean[i] = mean_of(b->size[i], b->values + i * b->stride);
 }
 
-/* Means of one resample; `uniform` is room for the largest sample. */
+/* ---- resamples --------------------------------------------------------------------------------------------------- */
+
+fsl_status fsl_picks_create(fsl_ctx *ctx, size_t n_samples, size_t stride, size_t resamples, fsl_picks *out) {
+  *out = (fsl_picks){0};
+  if (stride > UINT16_MAX || n_samples * stride * resamples > most_picks) return FSL_OK;
+  FSL_GET(ctx, out->size, n_samples);
+  FSL_GET(ctx, out->pick, n_samples * stride * resamples);
+  out->room_samples = n_samples;
+  out->room = n_samples * stride * resamples;
+  return FSL_OK;
+}
+
+static bool are_kept(const fsl_picks *picks, const fsl_bootstrap *b) {
+  return picks->n > 0 && memcmp(&picks->key, &b->key, sizeof b->key) == 0 && picks->resamples == b->resamples &&
+         picks->n_samples == b->n_samples && memcmp(picks->size, b->size, b->n_samples * sizeof *b->size) == 0;
+}
+
+/* A uniform is below 1 by 2^-53 or more, and n - n 2^-53 rounds to what is below n. */
+static size_t pick_of(double uniform, size_t n) {
+  return (size_t)(uniform * (double)n);
+}
+
+/* Number `number` of each sample's picks; `uniform` is room for the largest sample. */
+static void draw_picks(const fsl_bootstrap *b, uint64_t number, double *uniform, uint16_t *pick) {
+  uint64_t first = 0;
+  for (size_t i = 0; i < b->n_samples; i++) {
+    const size_t n = b->size[i];
+    fsl_uniforms(b->key, number, first, n, uniform);
+    for (size_t j = 0; j < n; j++) pick[first + j] = (uint16_t)pick_of(uniform[j], n);
+    first += n;
+  }
+}
+
+/* The picks of b, kept or drawn; NULL where there is no room for them. */
+static const fsl_picks *picks_of(const fsl_bootstrap *b, double *uniform) {
+  fsl_picks *const picks = b->picks;
+  size_t n = 0;
+  for (size_t i = 0; i < b->n_samples; i++) n += b->size[i];
+  if (picks == NULL || n * b->resamples > picks->room || b->n_samples > picks->room_samples) return NULL;
+  if (are_kept(picks, b)) return picks;
+  picks->key = b->key;
+  picks->n_samples = b->n_samples;
+  picks->resamples = b->resamples;
+  picks->n = n;
+  memcpy(picks->size, b->size, b->n_samples * sizeof *b->size);
+  for (size_t i = 0; i < b->resamples; i++) draw_picks(b, i, uniform, picks->pick + i * n);
+  return picks;
+}
+
+static void means_of_picks(const fsl_bootstrap *b, const uint16_t *pick, double *mean) {
+  for (size_t i = 0; i < b->n_samples; i++) {
+    const size_t n = b->size[i];
+    const double *const values = b->values + i * b->stride;
+    double sum = 0;
+    for (size_t j = 0; j < n; j++) sum += values[pick[j]];
+    mean[i] = sum / (double)n;
+    pick += n;
+  }
+}
+
+/* Means of one resample. */
 static void resample(const fsl_bootstrap *b, uint64_t number, double *uniform, double *mean) {
   uint64_t first = 0;
   for (size_t i = 0; i < b->n_samples; i++) {
@@ -27,7 +89,7 @@ static void resample(const fsl_bootstrap *b, uint64_t number, double *uniform, d
     const double *const values = b->values + i * b->stride;
     double sum = 0;
     fsl_uniforms(b->key, number, first, n, uniform);
-    for (size_t j = 0; j < n; j++) sum += values[(size_t)(uniform[j] * (double)n) % n];
+    for (size_t j = 0; j < n; j++) sum += values[pick_of(uniform[j], n)];
     mean[i] = sum / (double)n;
     first += n;
   }
@@ -38,15 +100,21 @@ static fsl_status resample_all(fsl_ctx *ctx, const fsl_bootstrap *b, double *sta
   double *uniform, *mean;
   FSL_GET(ctx, uniform, b->stride);
   FSL_GET(ctx, mean, b->n_samples);
+  const fsl_picks *const picks = picks_of(b, uniform);
   *n_defined = 0;
   for (size_t i = 0; i < b->resamples; i++) {
-    resample(b, i, uniform, mean);
+    if (picks != NULL)
+      means_of_picks(b, picks->pick + i * picks->n, mean);
+    else
+      resample(b, i, uniform, mean);
     const double value = b->statistic(b->self, mean);
     if (isfinite(value)) statistic[(*n_defined)++] = value;
   }
   qsort(statistic, *n_defined, sizeof *statistic, fsl_compare_reals);
   return FSL_OK;
 }
+
+/* ---- bias and acceleration --------------------------------------------------------------------------------------- */
 
 /* Sums of squares and cubes of one sample's jackknife influence values (R - 1)(average - leave-one-out). */
 static void add_influence(const fsl_bootstrap *b, size_t sample, double *mean, double *left_out, double *squares,

@@ -7,6 +7,21 @@
 /* The quantity of interest as a function of the samples' means (n_samples); NaN where it is not defined. */
 typedef double (*fsl_statistic)(const void *self, const double *mean);
 
+/* Which values the last resamples were made of. Series of one key and the same sizes share them: the numbers are drawn
+ * once. */
+typedef struct fsl_picks {
+  fsl_key key;
+  size_t n_samples, resamples, n; /* n: picks of one resample; 0: nothing is kept */
+  size_t *size;                   /* n_samples */
+  uint16_t *pick;                 /* (resamples, n) */
+  size_t room_samples, room;      /* what `size` and `pick` can hold */
+} fsl_picks;
+
+/* In ctx->arena, for at most n_samples samples of `stride` values each; without room for anything where that would take
+ * more than a few megabytes. */
+FSL_CHECKED fsl_status fsl_picks_create(fsl_ctx *ctx, size_t n_samples, size_t stride, size_t resamples,
+                                        fsl_picks *out);
+
 typedef struct fsl_bootstrap {
   size_t n_samples;
   const size_t *size;   /* n_samples, each >= 2 */
@@ -16,6 +31,7 @@ typedef struct fsl_bootstrap {
   const void *self;
   size_t resamples;
   fsl_key key;
+  fsl_picks *picks; /* NULL: drawn anew */
 } fsl_bootstrap;
 
 typedef struct fsl_interval {

@@ -1,5 +1,5 @@
-/* convergence/power_law.c: slopes of errors against N. The fit above a known plateau is Levenberg-Marquardt in two
- * parameters (Marquardt 1963), written out because it runs once a bootstrap resample. */
+/* convergence/power_law.c: slopes of errors against N. The fit above a known plateau is damped Newton in two parameters
+ * (Marquardt 1963), written out because it runs once a bootstrap resample. */
 #include "convergence/power_law.h"
 
 #include <math.h>
@@ -8,6 +8,7 @@ enum { MOST_ITERATIONS = 100 };
 
 /* Slopes |s| > 4 and plateaus e^12 above c^2 N^2s are out of what any data here can tell apart from nothing. */
 static const double steepest = 8, deepest = 12, settled = 1e-10;
+static const double rounding = 1e-12; /* of a sum of squares: close to the minimum steps change nothing else */
 
 /* y = level + slope x */
 typedef struct line {
@@ -45,21 +46,6 @@ typedef struct plateau_fit {
   double centre, b2;
 } plateau_fit;
 
-static double model(const plateau_fit *fit, line p, size_t i, double *weight) {
-  const double signal = exp(p.level + p.slope * (fit->log_n[i] - fit->centre));
-  *weight = signal / (signal + fit->b2);
-  return log(signal + fit->b2);
-}
-
-static double misfit(const plateau_fit *fit, line p) {
-  double sum = 0, weight;
-  for (size_t i = 0; i < fit->n; i++) {
-    const double r = 2 * log(fit->error[i]) - model(fit, p, i, &weight);
-    sum += r * r;
-  }
-  return sum;
-}
-
 /* The line through log(E^2 - b^2); where noise left less than a tenth of E^2, that tenth stands in. */
 static line start_of(const plateau_fit *fit) {
   line p = {0, 0};
@@ -75,39 +61,76 @@ static line start_of(const plateau_fit *fit) {
   return p;
 }
 
-/* One damped Gauss-Newton step from p; false where the normal equations are singular. */
-static bool step_from(const plateau_fit *fit, line p, double damping, line *next) {
-  double a00 = 0, a01 = 0, a11 = 0, g0 = 0, g1 = 0, w;
+/* A quadratic form in (level, slope). */
+typedef struct form {
+  double a00, a01, a11;
+} form;
+
+static void add_to_form(form *f, double weight, double x) {
+  f->a00 += weight;
+  f->a01 += weight * x;
+  f->a11 += weight * x * x;
+}
+
+/* The sum of squares at a point, and half its derivatives: downhill, Hessian, and the Hessian's part that is never
+ * indefinite (Gauss and Newton's). */
+typedef struct local {
+  double misfit, g0, g1;
+  form hessian, plain;
+} local;
+
+static local look(const plateau_fit *fit, line p) {
+  local at = {0};
   for (size_t i = 0; i < fit->n; i++) {
-    const double x = fit->log_n[i] - fit->centre;
-    const double r = 2 * log(fit->error[i]) - model(fit, p, i, &w);
-    a00 += w * w, a01 += w * w * x, a11 += w * w * x * x;
-    g0 += w * r, g1 += w * x * r;
+    const double x = fit->log_n[i] - fit->centre, signal = exp(p.level + p.slope * x), whole = signal + fit->b2;
+    const double w = signal / whole, r = log(fit->error[i] * fit->error[i] / whole);
+    at.misfit += r * r;
+    at.g0 += w * r;
+    at.g1 += w * x * r;
+    add_to_form(&at.plain, w * w, x);
+    add_to_form(&at.hessian, w * w - r * w * (1 - w), x);
   }
-  a00 *= 1 + damping, a11 *= 1 + damping;
-  const double det = a00 * a11 - a01 * a01;
-  if (!(det > 1e-300)) return false;
-  next->level = p.level + (a11 * g0 - a01 * g1) / det;
-  next->slope = fmin(fmax(p.slope + (a00 * g1 - a01 * g0) / det, -steepest), steepest);
+  return at;
+}
+
+static bool solve(form f, double damping, double g0, double g1, line *out) {
+  const double a00 = f.a00 * (1 + damping), a11 = f.a11 * (1 + damping), det = a00 * a11 - f.a01 * f.a01;
+  if (!(det > 1e-300 && a00 > 0)) return false;
+  out->level = (a11 * g0 - f.a01 * g1) / det;
+  out->slope = (a00 * g1 - f.a01 * g0) / det;
+  return true;
+}
+
+/* One damped step from p; false where the normal equations are singular. Newton's where the sum of squares is convex:
+ * errors scatter about the line, and Gauss and Newton's steps then close in only slowly. */
+static bool step_from(const local *at, line p, double damping, line *next) {
+  line step;
+  if (!solve(at->hessian, damping, at->g0, at->g1, &step) && !solve(at->plain, damping, at->g0, at->g1, &step))
+    return false;
+  next->level = p.level + step.level;
+  next->slope = fmin(fmax(p.slope + step.slope, -steepest), steepest);
   return isfinite(next->level);
 }
 
 static line minimise(const plateau_fit *fit) {
   line p = start_of(fit);
-  double best = misfit(fit, p), damping = 1e-4;
+  local at = look(fit, p);
+  double damping = 1e-4;
   for (int i = 0; i < MOST_ITERATIONS && damping < 1e12; i++) {
     line next = p;
-    const bool moved = step_from(fit, p, damping, &next);
-    const double now = moved ? misfit(fit, next) : INFINITY;
-    if (!(now <= best)) {
+    if (!step_from(&at, p, damping, &next)) {
       damping *= 10;
       continue;
     }
-    const bool done = fabs(next.slope - p.slope) < settled && fabs(next.level - p.level) < settled;
+    if (fabs(next.slope - p.slope) < settled && fabs(next.level - p.level) < settled) return next;
+    const local there = look(fit, next);
+    if (!(there.misfit <= at.misfit * (1 + rounding))) {
+      damping *= 10;
+      continue;
+    }
     p = next;
-    best = now;
+    at = there;
     damping *= 0.1;
-    if (done) break;
   }
   return p;
 }

@@ -1,12 +1,11 @@
 /* convergence/rates.c: which observations, sizes and replicates a rate stands on, then its slope and interval. */
 #include "convergence/rates.h"
 
-#include "convergence/bootstrap.h"
 #include "convergence/power_law.h"
 
 #include <math.h>
 
-enum { FEWEST_SIZES = 3, FEWEST_REPLICATES = 5, RESAMPLES = 2000 };
+enum { FEWEST_SIZES = 3, FEWEST_REPLICATES = 5 };
 
 static const double window_factor = 30, widest = 1, level = 0.95;
 
@@ -133,8 +132,9 @@ static fsl_status fit_table(fsl_ctx *ctx, const fsl_rate_input *in, const table 
                                    .stride = in->n_replicates,
                                    .statistic = slope_of,
                                    .self = t,
-                                   .resamples = in->resamples == 0 ? RESAMPLES : in->resamples,
-                                   .key = in->key};
+                                   .resamples = in->resamples == 0 ? FSL_RESAMPLES : in->resamples,
+                                   .key = in->key,
+                                   .picks = in->picks};
   FSL_TRY(fsl_bca_interval(ctx, &bootstrap, level, &interval));
   if (!(interval.high - interval.low <= widest)) return FSL_OK;
   out->rate = interval.estimate;

@@ -3,7 +3,7 @@
 #ifndef FSL_RATES_H
 #define FSL_RATES_H
 
-#include "fslens/base.h"
+#include "convergence/bootstrap.h"
 
 typedef struct fsl_rate_input {
   size_t n_sizes, n_replicates, n_observations;
@@ -20,6 +20,7 @@ typedef struct fsl_rate_input {
   double floor;     /* floor of this error, for the record */
   size_t resamples; /* of the bootstrap; 0: 2000 */
   fsl_key key;      /* of the bootstrap */
+  fsl_picks *picks; /* shared by calls that follow each other; NULL: none */
 } fsl_rate_input;
 
 typedef struct fsl_rate {
@@ -28,6 +29,8 @@ typedef struct fsl_rate {
   double points;   /* sizes used */
   double left_out; /* sizes left out */
 } fsl_rate;
+
+enum { FSL_RESAMPLES = 2000 }; /* unless the input says otherwise */
 
 /* Observations that are missing in over half of the sizes and replicates, or have fewer than 3 sizes in their own
  * window, are left out; the window of the rest is that of their largest chi2. A replicate lacking one of the rest is

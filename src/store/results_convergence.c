@@ -21,6 +21,7 @@ typedef struct fits {
   double *n_train;    /* n_sizes */
   int64_t population; /* number of n_train .inf, -1: none */
   double *error, *chi2, *at_population;
+  fsl_picks picks;
 } fits;
 
 /* ---- the errors of one series ------------------------------------------------------------------------------------ */
@@ -112,6 +113,7 @@ static fsl_status fit(fits *f, fsl_point point, const char *name, size_t t, fsl_
       .largest_n = largest_size(f, point),
       .is_sampler = type == FSL_JOB_RUN,
       .population_error = f->at_population,
+      .picks = &f->picks,
       .floor = type == FSL_JOB_RUN && t < spec->n_times ? mean_floor(f, point, name, t) : NAN,
   };
   FSL_TRY(bootstrap_key(f, point, name, t, &input.key));
@@ -145,30 +147,36 @@ static fsl_status fill_values(const fsl_sheet *sheet, const fsl_column *column, 
   return FSL_OK;
 }
 
-/* The last entry of the axis is the reference. */
-static fsl_status fit_point(fits *f, fsl_point point, double *value) {
+/* One metric at one t for every method; the last entry of the axis is the reference. */
+static fsl_status fit_methods(fits *f, fsl_point point, size_t t, size_t name, double *value) {
   const fsl_spec *const spec = f->results->spec;
-  value += first_cell(spec, point) * N_VALUES;
-  if (point.approximation == (int)spec->n_approximations) point.approximation = -1;
+  for (int a = 0; a <= (int)spec->n_approximations; a++) {
+    fsl_rate rate = {NAN, NAN, NAN, NAN, 0, 0};
+    point.approximation = a;
+    double *const at = value + (first_cell(spec, point) + t * N_NAMES + name) * N_VALUES;
+    if (a == (int)spec->n_approximations) point.approximation = -1;
+    const fsl_arena_mark mark = fsl_arena_now(f->results->h.ctx->arena);
+    if (f->n_sizes > 0) FSL_TRY(fit(f, point, names[name], t, &rate));
+    fsl_arena_release(f->results->h.ctx->arena, mark);
+    const double all[N_VALUES] = {rate.rate, rate.low, rate.high, rate.floor, rate.points, rate.left_out};
+    memcpy(at, all, sizeof all);
+  }
+  return FSL_OK;
+}
+
+/* Series with one key follow each other: they share the bootstrap's picks. */
+static fsl_status fit_prior(fits *f, int prior, double *value) {
+  const fsl_spec *const spec = f->results->spec;
   for (size_t t = 0; t <= spec->n_times; t++)
-    for (size_t i = 0; i < N_NAMES; i++, value += N_VALUES) {
-      fsl_rate rate = {NAN, NAN, NAN, NAN, 0, 0};
-      const fsl_arena_mark mark = fsl_arena_now(f->results->h.ctx->arena);
-      if (f->n_sizes > 0) FSL_TRY(fit(f, point, names[i], t, &rate));
-      fsl_arena_release(f->results->h.ctx->arena, mark);
-      const double all[N_VALUES] = {rate.rate, rate.low, rate.high, rate.floor, rate.points, rate.left_out};
-      memcpy(value, all, sizeof all);
-    }
+    for (size_t i = 0; i < N_NAMES; i++)
+      for (int m = 0; m < (int)spec->n_forward_models; m++)
+        for (int l = 0; l < (int)spec->n_noise_levels; l++)
+          FSL_TRY(fit_methods(f, (fsl_point){prior, m, l, 0, 0, 0, 0}, t, i, value));
   return FSL_OK;
 }
 
 static fsl_status fit_all(fits *f, double *value) {
-  const fsl_spec *const spec = f->results->spec;
-  for (int p = 0; p < (int)spec->n_priors; p++)
-    for (int m = 0; m < (int)spec->n_forward_models; m++)
-      for (int l = 0; l < (int)spec->n_noise_levels; l++)
-        for (int a = 0; a <= (int)spec->n_approximations; a++)
-          FSL_TRY(fit_point(f, (fsl_point){p, m, l, a, 0, 0, 0}, value));
+  for (int p = 0; p < (int)f->results->spec->n_priors; p++) FSL_TRY(fit_prior(f, p, value));
   return FSL_OK;
 }
 
@@ -189,6 +197,7 @@ static fsl_status start(fsl_results *results, fits *f) {
   FSL_GET(results->h.ctx, f->size, spec->n_n_train);
   FSL_GET(results->h.ctx, f->n_train, spec->n_n_train);
   FSL_GET(results->h.ctx, f->error, spec->n_n_train * spec->replicates * spec->n_observations);
+  FSL_TRY(fsl_picks_create(results->h.ctx, spec->n_n_train, spec->replicates, FSL_RESAMPLES, &f->picks));
   FSL_GET(results->h.ctx, f->chi2, spec->n_observations);
   FSL_GET(results->h.ctx, f->at_population, spec->n_observations);
   for (size_t i = 0; i < spec->n_n_train; i++) {

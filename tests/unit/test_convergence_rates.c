@@ -254,6 +254,32 @@ static fsl_interval interval_of_mean(fsl_ctx *ctx, size_t n, const double *value
   return interval;
 }
 
+/* Series of one key share what their resamples pick; a change of the key, of a size or of their number is noticed. */
+static void shared_picks_give_the_interval_of_picks_of_ones_own(void **state) {
+  double error[SIZES * REPLICATES];
+  fsl_picks picks, none;
+  fill(error, 1, 3, -0.5, 0);
+  assert_int_equal(fsl_picks_create(*state, SIZES, REPLICATES, 300, &picks), FSL_OK);
+  assert_int_equal(fsl_picks_create(*state, 1, REPLICATES, 300, &none), FSL_OK);
+  fsl_rate_input input = input_of(error, 1, chi2_1);
+  for (size_t i = 0; i < 6; i++) {
+    if (i == 2) input.key.word[0]++;
+    if (i == 3) error[5] = NAN;
+    if (i == 4) input.largest_n = 5000;
+    if (i == 5) input.resamples = 200;
+    error[7] *= 1.1;
+    input.picks = NULL;
+    const fsl_rate alone = rate_of(*state, &input);
+    input.picks = &picks;
+    const fsl_rate shared = rate_of(*state, &input);
+    input.picks = &none; /* has no room for them */
+    const fsl_rate small = rate_of(*state, &input);
+    assert_true(isfinite(alone.low));
+    assert_memory_equal(&alone, &shared, sizeof alone);
+    assert_memory_equal(&alone, &small, sizeof alone);
+  }
+}
+
 static void an_interval_of_a_mean_is_the_textbook_one(void **state) {
   double value[10], variance = 0;
   for (size_t i = 0; i < 10; i++) {
@@ -350,6 +376,7 @@ int main(void) {
       cmocka_unit_test(missing_values_cost_their_replicate_or_their_size),
       cmocka_unit_test(an_error_of_zero_or_four_replicates_or_a_wide_interval_give_no_rate),
       cmocka_unit_test(the_same_key_gives_the_same_interval),
+      cmocka_unit_test(shared_picks_give_the_interval_of_picks_of_ones_own),
       cmocka_unit_test(an_interval_of_a_mean_is_the_textbook_one),
       cmocka_unit_test(an_interval_of_a_skewed_mean_is_second_order_correct),
       cmocka_unit_test(intervals_cover_the_true_rate_as_often_as_they_say),
