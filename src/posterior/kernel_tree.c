@@ -12,8 +12,8 @@ enum { V = 2, LANES = V * WIDTH, SUMS = 10, TERMS = FSL_TREE_MOST_DEGREE + 1 };
 #define SLACK      1e-6   /* more than what logarithm() is off by */
 /* Where nodes near the mass may take more than their share by weight, so that few large ones serve: none more than this
  * part of the whole, and each kernel with an error of this part of the tolerance. */
-#define LOG_PART   (-4.0)
-#define LOG_LOCAL  (-2.5)
+#define LOG_PART  (-4.0)
+#define LOG_LOCAL (-2.5)
 
 INLINE vec smaller(vec a, vec b) {
   return -larger(-a, -b);
@@ -81,7 +81,7 @@ typedef struct view {
   ivec dropped[V];
   bool any;       /* some lane needs this node */
   double allowed; /* min over those lanes of limit + |u|^2/4: for E1 */
-  double load;    /* how much larger than S the terms of the expansion are: what rounding is multiplied by; a log */
+  double load;    /* log of how much larger than S the terms of the expansion may be: rounding grows with it */
 } view;
 
 INLINE void look_at(int d, int sides, bool second, const walk *w, const fsl_tree_node *node, view *out) {
@@ -180,7 +180,8 @@ INLINE void charge(walk *w, const view *node, const vec *log_error) {
   }
 }
 
-/* ---- expansions --------------------------------------------------------------------------------------------------- */
+/* ---- expansions ---------------------------------------------------------------------------------------------------
+ */
 
 /* rho^k He_k(u), and k, k (k - 1) times the one and two before: what shifts an index. */
 typedef struct axis {
@@ -209,18 +210,16 @@ INLINE void hermite(int d, bool second, const view *seen, double rho, size_t deg
 INLINE void sum_row(int sides, int shifts, const double *const row[2], size_t degree, const axis *a,
                     vec out[2][SUMS][V]) {
   vec s[2][3][V];
-  UNROLL for (int side = 0; side < sides; ++side) UNROLL for (int i = 0; i < shifts; ++i) UNROLL for (int v = 0; v < V;
-                                                                                                        ++v)
-      s[side][i][v] = (vec){0};
+  UNROLL for (int side = 0; side < sides; ++side) UNROLL for (int i = 0; i < shifts; ++i)
+      UNROLL for (int v = 0; v < V; ++v) s[side][i][v] = (vec){0};
   for (size_t l = 0; l <= degree; ++l) {
     UNROLL for (int side = 0; side < sides; ++side) {
       const vec m = splat(row[side][l]);
       UNROLL for (int i = 0; i < shifts; ++i) UNROLL for (int v = 0; v < V; ++v) s[side][i][v] += m * a->h[i][l][v];
     }
   }
-  UNROLL for (int side = 0; side < sides; ++side) UNROLL for (int i = 0; i < shifts; ++i) UNROLL for (int v = 0; v < V;
-                                                                                                        ++v)
-      out[side][i][v] = s[side][i][v];
+  UNROLL for (int side = 0; side < sides; ++side) UNROLL for (int i = 0; i < shifts; ++i)
+      UNROLL for (int v = 0; v < V; ++v) out[side][i][v] = s[side][i][v];
 }
 
 /* One more index in front: out += in, sums over d indices (1, first moments, second ones row by row), times h[.][k]. */
@@ -292,11 +291,10 @@ INLINE void add_node(int d, int sides, bool second, walk *w, const fsl_tree_node
   }
 }
 
-INLINE void expand(int d, int sides, bool second, walk *w, const fsl_tree_node *node, const view *seen,
-                   size_t degree) {
+INLINE void expand(int d, int sides, bool second, walk *w, const fsl_tree_node *node, const view *seen, size_t degree,
+                   size_t kept) {
   axis a[FSL_TREE_MOST_D];
   vec out[2][SUMS][V];
-  const size_t kept = w->tree->degree;
   hermite(d, second, seen, node->radius * w->inverse_s, degree, a);
   if (d == 1) sum_row(sides, second ? 3 : 2, node->moment, degree, a, out);
   if (d == 2) sum_plane(sides, second, node->moment, degree, kept, a, out);
@@ -304,7 +302,8 @@ INLINE void expand(int d, int sides, bool second, walk *w, const fsl_tree_node *
   add_node(d, sides, second, w, node, seen, out);
 }
 
-/* ---- plain sums ---------------------------------------------------------------------------------------------------- */
+/* ---- plain sums ----------------------------------------------------------------------------------------------------
+ */
 
 INLINE vec logit_of(int d, const walk *w, size_t i, int v) {
   const double *x = w->tree->x + i * (size_t)d;
@@ -328,8 +327,8 @@ INLINE void add_atom(int d, bool second, const walk *w, const double *x, vec e, 
   UNROLL for (int j = 0; j < d; ++j) UNROLL for (int k = j; k < d; ++k, ++at) sum[at][v] += e * delta[j] * delta[k];
 }
 
-/* The posterior side reuses the prior side's exponential times factor = exp(gap) where that loses nothing; `apart`: some
- * lane needs its own. */
+/* The posterior side reuses the prior side's exponential times factor = exp(gap) where that loses nothing; `apart`:
+ * some lane needs its own. */
 INLINE void add_atoms(int d, int sides, bool second, bool apart, walk *w, size_t from, size_t to, const vec gap[V]) {
   const fsl_tree *tree = w->tree;
   vec sum[2][SUMS][V], factor[V];
@@ -349,9 +348,9 @@ INLINE void add_atoms(int d, int sides, bool second, bool apart, walk *w, size_t
       add_atom(d, second, w, tree->x + i * (size_t)d, q, v, sum[1]);
     }
   }
-  UNROLL for (int side = 0; side < sides; ++side) UNROLL for (int j = 0; j < SUMS; ++j) UNROLL for (int v = 0; v < V;
-                                                                                                      ++v)
-      if (j < (second ? 1 + d + d * (d + 1) / 2 : 1 + d)) w->sum[side][j][v] += sum[side][j][v];
+  UNROLL for (int side = 0; side < sides; ++side) UNROLL for (int j = 0; j < SUMS; ++j)
+      UNROLL for (int v = 0; v < V; ++v) if (j < (second ? 1 + d + d * (d + 1) / 2 : 1 + d))
+          w->sum[side][j][v] += sum[side][j][v];
 }
 
 INLINE size_t start_of(const fsl_tree *tree, size_t level, size_t j) {
@@ -362,8 +361,8 @@ INLINE void add_leaf(int d, int sides, bool second, walk *w, size_t leaf) {
   const fsl_tree *tree = w->tree;
   const size_t from = start_of(tree, tree->levels, leaf), to = start_of(tree, tree->levels, leaf + 1);
   vec gap[V];
-  UNROLL for (int v = 0; v < V; ++v) gap[v] = w->reference[0][v] + (sides == 2 ? tree->leaf_max[leaf] : 0.0) -
-                                           w->reference[1][v];
+  UNROLL for (int v = 0; v < V; ++v) gap[v] =
+      w->reference[0][v] + (sides == 2 ? tree->leaf_max[leaf] : 0.0) - w->reference[1][v];
   if (sides == 2 && any((gap[0] > 600.0) | (gap[1] > 600.0)))
     add_atoms(d, sides, second, true, w, from, to, gap);
   else
@@ -384,7 +383,8 @@ INLINE void find_largest(int d, int sides, walk *w) {
   }
 }
 
-/* ---- a lower bound of the sums -------------------------------------------------------------------------------------- */
+/* ---- a lower bound of the sums --------------------------------------------------------------------------------------
+ */
 
 /* Jensen: a node's sum is at least W exp(-h (|z - mean|^2 + variance)). Each lane goes down to the better child, and
  * what it leaves aside counts too. */
@@ -478,20 +478,20 @@ INLINE void find_bound(int d, walk *w, int side) {
   }
 }
 
-/* ---- the walk -------------------------------------------------------------------------------------------------------- */
+/* ---- the walk
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* In vector operations, roughly. */
-INLINE bool sums_are_cheaper(int d, int sides, bool second, const fsl_tree *tree, size_t n, size_t degree) {
+INLINE bool sums_are_cheaper(int d, int sides, bool second, size_t n, size_t degree) {
   const size_t shifts = second ? 3 : 2, terms = fsl_tree_terms((size_t)d, degree);
   const size_t pair = 22 + 5 * (size_t)d + 2 * (size_t)(d * sides) + (second ? 6 : 0);
-  (void)tree;
   return n * pair < terms * shifts * (size_t)sides + 8 * (size_t)d * degree + 60;
 }
 
 INLINE void walk_tree(int d, int sides, bool second, walk *w) {
   const fsl_tree *tree = w->tree;
-  const size_t most = tree->degree - (second ? 2 : 1);
-  const double heaviest = w->tile->log_tolerance + 32.0; /* rounding: far below the tolerance */
+  const size_t shift = second ? 2 : 1;
+  const double own = w->tile->log_tolerance + 32.0, heaviest = own < 10.0 ? own : 10.0;
   struct {
     size_t level, j;
   } stack[72];
@@ -506,14 +506,14 @@ INLINE void walk_tree(int d, int sides, bool second, walk *w) {
     look_at(d, sides, second, w, node, &seen);
     if (!seen.any) {
       charge(w, &seen, NULL);
-    } else if (node->moment[0] != NULL && seen.load < heaviest &&
-               choose_order(w, node, &seen, most, &order, log_error)) {
-      const size_t degree = order + (second ? 2 : 1), n = start_of(tree, level, j + 1) - start_of(tree, level, j);
-      if (sums_are_cheaper(d, sides, second, tree, n, degree)) {
+    } else if (tree->degree[level] > shift && seen.load < heaviest &&
+               choose_order(w, node, &seen, tree->degree[level] - shift, &order, log_error)) {
+      const size_t degree = order + shift, n = start_of(tree, level, j + 1) - start_of(tree, level, j);
+      if (sums_are_cheaper(d, sides, second, n, degree)) {
         for (size_t leaf = j << (tree->levels - level); leaf < (j + 1) << (tree->levels - level); ++leaf)
           add_leaf(d, sides, second, w, leaf);
       } else {
-        expand(d, sides, second, w, node, &seen, degree);
+        expand(d, sides, second, w, node, &seen, degree, tree->degree[level]);
         charge(w, &seen, log_error);
       }
     } else if (level == tree->levels) {
@@ -595,7 +595,8 @@ static void evaluate(const fsl_tree *tree, const fsl_tree_tile *tile) {
   restore(before);
 }
 
-/* ---- moments of atoms ------------------------------------------------------------------------------------------------- */
+/* ---- moments of atoms
+ * ------------------------------------------------------------------------------------------------- */
 
 /* Lanes are atoms here: total[side][alpha] += weight[side] delta^alpha / alpha!, the powers in `power`. */
 INLINE void add_powers(int d, int sides, size_t degree, vec (*power)[TERMS], const vec weight[2], vec *total[2]) {
@@ -610,8 +611,8 @@ INLINE void add_powers(int d, int sides, size_t degree, vec (*power)[TERMS], con
         if (d >= 2) ahead[side] *= power[d - 2][j];
       }
       const size_t count = degree - i - j + 1;
-      for (size_t k = 0; k < count; ++k) UNROLL for (int side = 0; side < sides; ++side) out[side][k] +=
-          ahead[side] * power[d - 1][k];
+      for (size_t k = 0; k < count; ++k)
+        UNROLL for (int side = 0; side < sides; ++side) out[side][k] += ahead[side] * power[d - 1][k];
       UNROLL for (int side = 0; side < sides; ++side) out[side] += count;
     }
 }

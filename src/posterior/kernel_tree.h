@@ -1,8 +1,8 @@
 /* posterior/kernel_tree.h: the moment tree (tree.h) as its kernel sees it, and the kernel: one tile of states against
  * the whole tree. Lanes are states. kernel_tree.c is compiled once for each instruction set.
  *
- * A node with centre c and radius r (largest |x_i - c|) keeps, for each side and every alpha up to total degree
- * `degree`, M_alpha = sum_i (w_i/W) ((x_i - c)/r)^alpha / alpha!. With u = (z - c)/s and rho = r/s,
+ * A node with centre c and radius r (largest |x_i - c|) keeps, for each side and every alpha up to its level's degree,
+ * M_alpha = sum_i (w_i/W) ((x_i - c)/r)^alpha / alpha!. With u = (z - c)/s and rho = r/s,
  *
  *   sum_i w_i exp(-|z - x_i|^2/2s^2) = W exp(-|u|^2/2) sum_alpha rho^|alpha| He_alpha(u) M_alpha,
  *
@@ -16,15 +16,15 @@
 #ifndef FSL_POSTERIOR_KERNEL_TREE_H
 #define FSL_POSTERIOR_KERNEL_TREE_H
 
-#include "posterior/tree.h"
 #include "posterior/kernel.h"
+#include "posterior/tree.h"
 
-enum { FSL_TREE_MOST_D = 3, FSL_TREE_MOST_DEGREE = 34 };
+enum { FSL_TREE_MOST_D = 3, FSL_TREE_MOST_DEGREE = 34, FSL_TREE_MOST_LEVELS = 40 };
 
 typedef struct fsl_tree_side {
-  double log_weight;                /* of the node; FSL_FLOOR: none */
-  double mean[FSL_TREE_MOST_D];     /* weighted */
-  double variance;                  /* weighted mean of |x_i - mean|^2 */
+  double log_weight;            /* of the node; FSL_FLOOR: none */
+  double mean[FSL_TREE_MOST_D]; /* weighted */
+  double variance;              /* weighted mean of |x_i - mean|^2 */
 } fsl_tree_side;
 
 typedef struct fsl_tree_node {
@@ -36,17 +36,18 @@ typedef struct fsl_tree_node {
 
 /* A complete binary tree: node j of level l is number 2^l - 1 + j and has the atoms j n >> l .. (j + 1) n >> l. */
 struct fsl_tree {
+  const struct fsl_tree_kernel *kernel;
   size_t n, d, levels; /* leaves: level `levels` */
-  size_t degree;       /* of the moments kept */
   bool posterior;      /* log_likelihood was given */
   double tolerance, spread;
-  double log_likelihood_max;    /* taken off every l_i */
-  const double *x;              /* (n, d), in the tree's order, as everything below */
-  const double *log_weight;     /* n */
-  const double *log_likelihood; /* n */
-  const double *likelihood;     /* n: exp(l_i - the largest of its leaf) */
-  const double *leaf_max;       /* 2^levels; FSL_FLOOR where all are -inf */
-  const fsl_tree_node *node;    /* 2^(levels + 1) - 1 */
+  double log_likelihood_max;            /* taken off every l_i */
+  const double *x;                      /* (n, d), in the tree's order, as everything below */
+  const double *log_weight;             /* n */
+  const double *log_likelihood;         /* n */
+  const double *likelihood;             /* n: exp(l_i - the largest of its leaf) */
+  const double *leaf_max;               /* 2^levels; FSL_FLOOR where all are -inf */
+  const fsl_tree_node *node;            /* 2^(levels + 1) - 1 */
+  uint8_t degree[FSL_TREE_MOST_LEVELS]; /* of a level's moments; 0: none are kept */
   double half_log_factorial[FSL_TREE_MOST_DEGREE + 2], inverse_root[FSL_TREE_MOST_DEGREE + 2]; /* of n */
 };
 

@@ -199,7 +199,7 @@ static fsl_status run(fsl_ctx *ctx, query *q, const record **out, size_t *most) 
 }
 
 static query query_of(const fsl_tree *tree, double a, double v, size_t n, const double *x) {
-  query q = {.tree = tree, .kernel = fsl_tree_kernel_best(), .a = fsl_divisor(a), .sides = 1, .n = n, .x = x};
+  query q = {.tree = tree, .kernel = tree->kernel, .a = fsl_divisor(a), .sides = 1, .n = n, .x = x};
   q.s = sqrt(0.5 / fsl_precision(a, v));
   q.length = tree->spread > 0.0 ? fmin(tree->spread, q.s) : q.s;
   return q;
@@ -207,21 +207,20 @@ static query query_of(const fsl_tree *tree, double a, double v, size_t n, const 
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-static void put(double *out, size_t n, size_t i, const double *from, size_t width) {
-  (void)n;
+static void put(double *out, size_t i, const double *from, size_t width) {
   for (size_t j = 0; j < width && out != NULL; ++j) out[i * width + j] = from != NULL ? from[j] : NAN;
 }
 
-static void put_all(const fsl_tree_results *out, size_t n, size_t d, size_t i, const record *from, double shift) {
+static void put_all(const fsl_tree_results *out, size_t d, size_t i, const record *from, double shift) {
   const double posterior = from != NULL ? from->log_sum[1] + shift : NAN;
-  put(out->mean, n, i, from != NULL ? from->vec[0] : NULL, d);
-  put(out->log_sum, n, i, from != NULL ? &from->log_sum[0] : NULL, 1);
-  put(out->mean_bound, n, i, from != NULL ? &from->bound[0] : NULL, 1);
-  put(out->log_sum_bound, n, i, from != NULL ? &from->log_sum_bound[0] : NULL, 1);
-  put(out->posterior_mean, n, i, from != NULL ? from->vec[1] : NULL, d);
-  put(out->posterior_log_sum, n, i, &posterior, 1);
-  put(out->posterior_mean_bound, n, i, from != NULL ? &from->bound[1] : NULL, 1);
-  put(out->posterior_log_sum_bound, n, i, from != NULL ? &from->log_sum_bound[1] : NULL, 1);
+  put(out->mean, i, from != NULL ? from->vec[0] : NULL, d);
+  put(out->log_sum, i, from != NULL ? &from->log_sum[0] : NULL, 1);
+  put(out->mean_bound, i, from != NULL ? &from->bound[0] : NULL, 1);
+  put(out->log_sum_bound, i, from != NULL ? &from->log_sum_bound[0] : NULL, 1);
+  put(out->posterior_mean, i, from != NULL ? from->vec[1] : NULL, d);
+  put(out->posterior_log_sum, i, &posterior, 1);
+  put(out->posterior_mean_bound, i, from != NULL ? &from->bound[1] : NULL, 1);
+  put(out->posterior_log_sum_bound, i, from != NULL ? &from->log_sum_bound[1] : NULL, 1);
 }
 
 fsl_status fsl_tree_moments(fsl_ctx *ctx, const fsl_tree *tree, double a, double v, size_t n, const double *x,
@@ -235,9 +234,9 @@ fsl_status fsl_tree_moments(fsl_ctx *ctx, const fsl_tree *tree, double a, double
   size_t most;
   q.sides = both ? 2 : 1;
   FSL_TRY(run(ctx, &q, &all, &most));
-  for (size_t i = 0; i < n; ++i) put_all(out, n, tree->d, i, NULL, 0.0);
+  for (size_t i = 0; i < n; ++i) put_all(out, tree->d, i, NULL, 0.0);
   for (size_t i = 0; i < q.count; ++i)
-    put_all(out, n, tree->d, q.point[i].index, all + place_of(ctx, &q, i, most), tree->log_likelihood_max);
+    put_all(out, tree->d, q.point[i].index, all + place_of(ctx, &q, i, most), tree->log_likelihood_max);
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }

@@ -36,8 +36,8 @@ FSL_CHECKED fsl_status fsl_tree_create(fsl_ctx *ctx, size_t n, size_t d, const d
  * how they are grouped, and so the last bits, within the bounds. */
 FSL_CHECKED fsl_status fsl_tree_moments(fsl_ctx *ctx, const fsl_tree *tree, double a, double v, size_t n,
                                         const double *x, const fsl_tree_results *out);
-/* out (n, d, d) = sum_i w_i (x_i - mean)(x_i - mean)^T, w the prior side's normalised terms, mean (n, d) given. bound: n,
- * in the Frobenius norm; NULL: not wanted. */
+/* out (n, d, d) = sum_i w_i (x_i - mean)(x_i - mean)^T, w the prior side's normalised terms, mean (n, d) given. bound:
+ * n, in the Frobenius norm; NULL: not wanted. */
 FSL_CHECKED fsl_status fsl_tree_covariances(fsl_ctx *ctx, const fsl_tree *tree, double a, double v, size_t n,
                                             const double *x, const double *mean, double *out, double *bound);
 /* out (n, d) = that matrix times u (n, d); bound: n, to be multiplied by |u|. */

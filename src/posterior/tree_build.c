@@ -7,12 +7,12 @@
 #include "posterior/kernel_tree.h"
 #include "posterior/tree_split.h"
 
-enum { LEAF = 64, MOST_D = FSL_TREE_MOST_D };
+enum { LEAF = 64, MOST_D = FSL_TREE_MOST_D, MOST_TERMS = 6000000 };
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
-/* More moments serve larger nodes: measured to pay up to here, for each d and tolerance. */
-static size_t degree_of(size_t d, double tolerance) {
+/* Higher moments serve larger nodes: measured to pay up to here. */
+static size_t highest_degree(size_t d, double tolerance) {
   const bool loose = tolerance > 1e-5, tight = tolerance < 3e-9;
   if (d == 3) return loose ? 12 : tight ? 20 : 16;
   if (d == 2) return loose ? 18 : tight ? 28 : 26;
@@ -25,23 +25,40 @@ static size_t levels_of(size_t n) {
   return levels;
 }
 
-/* Nodes at this level and above keep moments: those below have so few atoms that sums over these cost less. */
-static size_t moment_levels(size_t n, size_t d, size_t degree) {
-  const size_t terms = fsl_tree_terms(d, degree), least = terms / 2 > 32 ? terms / 2 : 32;
-  size_t level = 0;
-  if (n < least) return 0;
-  while (n >> (level + 1) >= least && level < levels_of(n)) ++level;
-  return level + 1;
-}
-
 static size_t nodes_above(size_t level) {
   return ((size_t)1 << level) - 1;
 }
 
+/* Moments an atom: beyond this many a plain sum over the node's atoms costs less. */
+static size_t degree_of(size_t d, size_t highest, size_t n, double terms_per_atom) {
+  size_t degree = highest;
+  while (degree > 0 && (double)fsl_tree_terms(d, degree) > terms_per_atom * (double)n) --degree;
+  return degree < 4 ? 0 : degree;
+}
+
+static size_t find_degrees(size_t n, size_t d, double tolerance, double terms_per_atom, uint8_t *degree) {
+  size_t total = 0;
+  for (size_t level = 0; level <= levels_of(n); ++level) {
+    degree[level] = (uint8_t)degree_of(d, highest_degree(d, tolerance), n >> level, terms_per_atom);
+    if (degree[level] > 0) total += fsl_tree_terms(d, degree[level]) << level;
+  }
+  return total;
+}
+
+/* The degrees of all levels, with fewer moments an atom where they would take too much memory. Returns how many moments
+ * that are a side. */
+static size_t choose_degrees(size_t n, size_t d, double tolerance, uint8_t *degree) {
+  double terms_per_atom = 8.0;
+  size_t total = find_degrees(n, d, tolerance, terms_per_atom, degree);
+  for (; total > MOST_TERMS && terms_per_atom > 0.1; terms_per_atom *= 0.75)
+    total = find_degrees(n, d, tolerance, 0.75 * terms_per_atom, degree);
+  return total;
+}
+
 size_t fsl_tree_bytes(size_t n, size_t d, double tolerance) {
-  const size_t degree = degree_of(d, tolerance), nodes = nodes_above(levels_of(n) + 1);
-  return sizeof(fsl_tree) + n * (d + 3) * sizeof(double) + nodes * (sizeof(fsl_tree_node) + sizeof(double)) +
-         2 * nodes_above(moment_levels(n, d, degree)) * fsl_tree_terms(d, degree) * sizeof(double);
+  uint8_t degree[FSL_TREE_MOST_LEVELS];
+  const size_t moments = choose_degrees(n, d, tolerance, degree), nodes = nodes_above(levels_of(n) + 1);
+  return sizeof(fsl_tree) + (n * (d + 3) + nodes + 2 * moments) * sizeof(double) + nodes * sizeof(fsl_tree_node);
 }
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
@@ -155,23 +172,27 @@ static void find_shares(const builder *b) {
 
 /* ---- moments ----------------------------------------------------------------------------------------------------- */
 
-static fsl_status direct_moments(fsl_ctx *ctx, const builder *b, size_t level, double *const *moment) {
+typedef struct level_moments {
+  double *moment[2]; /* (2^level, terms) */
+} level_moments;
+
+static fsl_status direct_moments(fsl_ctx *ctx, const builder *b, size_t level, const level_moments *to) {
   const fsl_tree *tree = b->tree;
-  const fsl_tree_kernel *kernel = fsl_tree_kernel_best();
-  const size_t most = (tree->n >> level) + 1, terms = fsl_tree_terms(tree->d, tree->degree);
+  const fsl_tree_kernel *kernel = tree->kernel;
+  const size_t most = (tree->n >> level) + 1, degree = tree->degree[level], terms = fsl_tree_terms(tree->d, degree);
   double *weight[2] = {NULL, NULL}, *scratch;
   for (size_t side = 0; side < b->sides; ++side) FSL_GET(ctx, weight[side], most);
-  FSL_GET(ctx, scratch, fsl_tree_scratch(tree->d, tree->degree));
+  FSL_GET(ctx, scratch, fsl_tree_scratch(tree->d, degree));
   for (size_t j = 0; j < (size_t)1 << level; ++j) {
-    const size_t from = start_of(tree, level, j), n = start_of(tree, level, j + 1) - from, at = nodes_above(level) + j;
-    const fsl_tree_node *node = b->node + at;
+    const size_t from = start_of(tree, level, j), n = start_of(tree, level, j + 1) - from;
+    const fsl_tree_node *node = node_at(b, level, j);
     if (j % 256 == 0) FSL_TRY(fsl_check_stop(ctx));
     for (size_t side = 0; side < b->sides; ++side)
       for (size_t i = 0; i < n; ++i)
         weight[side][i] = exp(log_weight_of(b, side, from + i) - node->side[side].log_weight);
-    double *const out[2] = {moment[0] + at * terms, b->sides == 2 ? moment[1] + at * terms : NULL};
+    double *const out[2] = {to->moment[0] + j * terms, b->sides == 2 ? to->moment[1] + j * terms : NULL};
     kernel->moments(n, tree->d, b->x + from * tree->d, (const double *const[2]){weight[0], weight[1]}, node->centre,
-                    node->radius, tree->degree, scratch, out);
+                    node->radius, degree, scratch, out);
   }
   return FSL_OK;
 }
@@ -208,9 +229,9 @@ static void shift_axis(size_t d, size_t degree, size_t axis, const double *power
 }
 
 /* Adds a child's moments to its parent's: rescaled, then moved. */
-static void add_child(const fsl_tree *tree, size_t side, const fsl_tree_node *child, const fsl_tree_node *parent,
+static void add_child(size_t d, size_t degree, size_t side, const fsl_tree_node *child, const fsl_tree_node *parent,
                       const double *from, double *scratch, double *to) {
-  const size_t d = tree->d, degree = tree->degree, terms = fsl_tree_terms(d, degree);
+  const size_t terms = fsl_tree_terms(d, degree);
   const double ratio = parent->radius > 0.0 ? child->radius / parent->radius : 0.0;
   const double share = exp(child->side[side].log_weight - parent->side[side].log_weight);
   double power[FSL_TREE_MOST_DEGREE + 1];
@@ -221,35 +242,45 @@ static void add_child(const fsl_tree *tree, size_t side, const fsl_tree_node *ch
     for (size_t j = 0; j <= (d >= 2 ? degree - i : 0); ++j)
       for (size_t k = 0; k <= degree - i - j; ++k, ++at) scratch[at] = share * power[i + j + k] * from[at];
   for (size_t axis = 0; axis < d; ++axis) {
-    const double shift =
-        parent->radius > 0.0 ? (child->centre[axis] - parent->centre[axis]) / parent->radius : 0.0;
+    const double shift = parent->radius > 0.0 ? (child->centre[axis] - parent->centre[axis]) / parent->radius : 0.0;
     for (size_t k = 1; k <= degree; ++k) power[k] = power[k - 1] * shift / (double)k;
     shift_axis(d, degree, axis, power, scratch);
   }
   for (size_t k = 0; k < terms; ++k) to[k] += scratch[k];
 }
 
+static fsl_status translate(fsl_ctx *ctx, const builder *b, size_t level, const level_moments *from,
+                            const level_moments *to) {
+  const size_t d = b->tree->d, degree = b->tree->degree[level], terms = fsl_tree_terms(d, degree);
+  double *scratch;
+  FSL_GET(ctx, scratch, terms);
+  for (size_t j = 0; j < (size_t)2 << level; ++j)
+    for (size_t side = 0; side < b->sides; ++side)
+      add_child(d, degree, side, node_at(b, level + 1, j), node_at(b, level, j / 2), from->moment[side] + j * terms,
+                scratch, to->moment[side] + j / 2 * terms);
+  return fsl_check_stop(ctx);
+}
+
+/* A level whose moments go further than those below it starts from the atoms again. */
 static fsl_status find_moments(fsl_ctx *ctx, const builder *b) {
   const fsl_tree *tree = b->tree;
-  const size_t kept = moment_levels(tree->n, tree->d, tree->degree), terms = fsl_tree_terms(tree->d, tree->degree);
-  if (kept == 0) return FSL_OK;
-  double *moment[2] = {NULL, NULL}, *scratch;
-  for (size_t side = 0; side < b->sides; ++side) {
-    FSL_GET(ctx, moment[side], nodes_above(kept) * terms);
-    for (size_t i = 0; i < nodes_above(kept); ++i) b->node[i].moment[side] = moment[side] + i * terms;
+  level_moments below = {{NULL, NULL}};
+  for (size_t level = tree->levels + 1; level-- > 0;) {
+    if (tree->degree[level] == 0) continue;
+    const size_t terms = fsl_tree_terms(tree->d, tree->degree[level]);
+    level_moments own = {{NULL, NULL}};
+    for (size_t side = 0; side < b->sides; ++side) {
+      FSL_GET(ctx, own.moment[side], terms << level);
+      for (size_t j = 0; j < (size_t)1 << level; ++j) node_at(b, level, j)->moment[side] = own.moment[side] + j * terms;
+    }
+    const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+    if (level < tree->levels && tree->degree[level] == tree->degree[level + 1])
+      FSL_TRY(translate(ctx, b, level, &below, &own));
+    else
+      FSL_TRY(direct_moments(ctx, b, level, &own));
+    fsl_arena_release(ctx->arena, mark);
+    below = own;
   }
-  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  FSL_GET(ctx, scratch, terms);
-  FSL_TRY(direct_moments(ctx, b, kept - 1, moment));
-  for (size_t level = kept - 1; level-- > 0;)
-    for (size_t j = 0; j < (size_t)1 << level; ++j)
-      for (size_t side = 0; side < b->sides; ++side)
-        for (size_t child = 0; child < 2; ++child) {
-          const size_t at = nodes_above(level) + j, below = 2 * at + 1 + child;
-          add_child(tree, side, b->node + below, b->node + at, moment[side] + below * terms, scratch,
-                    moment[side] + at * terms);
-        }
-  fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }
 
@@ -330,10 +361,11 @@ fsl_status fsl_tree_create(fsl_ctx *ctx, size_t n, size_t d, const double *x, co
   FSL_TRY(check(ctx, n, d, x, tolerance));
   fsl_tree *tree;
   FSL_GET(ctx, tree, 1);
+  tree->kernel = fsl_tree_kernel_best();
   tree->n = n;
   tree->d = d;
   tree->levels = levels_of(n);
-  tree->degree = degree_of(d, tolerance);
+  choose_degrees(n, d, tolerance, tree->degree);
   tree->tolerance = tolerance;
   tree->posterior = log_likelihood != NULL;
   tree->log_likelihood_max = FSL_FLOOR;
