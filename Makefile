@@ -48,7 +48,7 @@ ISA_OBJ := $(foreach isa,$(ISAS),$(ISA_SRC:src/%.c=$(BUILD)/$(isa)/%.o))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(ISA_OBJ)
 APP_OBJ := $(APP_SRC:%.c=$(BUILD)/%.o) $(MPI_SRC:%.c=$(BUILD)/%.o)
 
-.PHONY: all demo test test-only unit deps test-deps install clean help lint format check-deps soak bench
+.PHONY: all demo test test-only unit deps test-deps install clean help lint format check-deps soak bench bench-readme
 all: check-deps $(BUILD)/fslens ## build $(BUILD)/fslens
 
 check-deps:
@@ -87,6 +87,29 @@ VERSIONED := $(BUILD)/src/store/signature.o
 $(VERSIONED): FLAGS += -include $(BUILD)/version.h
 $(VERSIONED): $(BUILD)/version.h
 FORCE:
+
+# ---- benchmarks --------------------------------------------------------------------------------------------------
+# Programs that time one thing each; tools/bench/run.py lets them take turns with plain NumPy and PyTorch.
+BENCH ?= full
+BENCH_PROGRAMS := $(patsubst %,$(BUILD)/bench/%,moments scores schedule job bounds)
+BENCH_OBJ := $(patsubst %,$(BUILD)/tools/bench/%.o,serve setting problem) $(patsubst %,$(BUILD)/%/bench/loops.o,$(ISAS))
+define bench_isa_rule
+$(BUILD)/$(1)/bench/%.o: tools/bench/%.c
+	@mkdir -p $$(@D)
+	$(CC) $(BASE_FLAGS) -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast $(ISA_FLAGS_$(1)) -DFSL_KERNEL_ISA=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach isa,$(ISAS),$(eval $(call bench_isa_rule,$(isa))))
+$(BUILD)/bench/%: $(BUILD)/tools/bench/%.o $(BENCH_OBJ) $(BUILD)/libfslens.a
+	@mkdir -p $(@D)
+	$(CC) $(SAN_FLAGS) $(WRAP:%=-Wl,--wrap=%) -o $@ $< $(BENCH_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS)
+$(BUILD)/bench/job: WRAP := fsl_posterior_moments
+.SECONDARY: $(BENCH_PROGRAMS:$(BUILD)/bench/%=$(BUILD)/tools/bench/%.o)
+
+bench: all $(BENCH_PROGRAMS) ## how fast fslens is beside plain NumPy and PyTorch: a table and $(BUILD)/bench.json (BENCH=short: seconds)
+	@$(PYTHON) tools/bench/run.py $(BUILD) $(BENCH)
+
+bench-readme: ## put the last benchmark's table and plot into README.md (needs matplotlib)
+	@$(PYTHON) tools/bench/readme.py $(BUILD)/bench.json
 
 # ---- tests -----------------------------------------------------------------------------------------------------
 # The runner's decisions are pure functions: tested without MPI.
@@ -128,7 +151,7 @@ FAULTS_OBJ := $(BUILD)/tests/faults/faults.o
 $(BUILD)/fslens-faults: $(APP_OBJ) $(FAULTS_OBJ) $(BUILD)/libfslens.a
 	$(MPICC) $(SAN_FLAGS) $(FAULTS:%=-Wl,--wrap=%) -o $@ $(APP_OBJ) $(FAULTS_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS)
 
-unit: $(UNIT) $(BUILD)/fslens-test $(BUILD)/fslens-faults ## build the unit tests
+unit: $(UNIT) $(BENCH_PROGRAMS) $(BUILD)/fslens-test $(BUILD)/fslens-faults ## build the unit tests
 
 deps:
 	@tools/install-deps.sh
@@ -150,14 +173,8 @@ test-only: all unit ## every test, without set-up
 soak: all unit ## long loops: a minute of damaged specs, the known failures in full
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/soak.sh
 
-$(BUILD)/bench_kernel: tools/bench_kernel.c $(BUILD)/libfslens.a
-	$(CC) $(FLAGS) $< -o $@ $(BUILD)/libfslens.a $(PKG_LIBS)
-
-bench: check-deps $(BUILD)/bench_kernel ## time the hot kernel on every instruction set of this machine
-	@OPENBLAS_NUM_THREADS=1 $(BUILD)/bench_kernel
-
 # ---- style -------------------------------------------------------------------------------------------------------
-ALL_SRC = $(wildcard src/*/*.[ch] include/fslens/*.h tests/*/*.[ch] tools/*.c)
+ALL_SRC = $(wildcard src/*/*.[ch] include/fslens/*.h tests/*/*.[ch] tools/bench/*.[ch])
 format: ## clang-format everything in place
 	clang-format -i $(ALL_SRC)
 
@@ -178,4 +195,4 @@ help: ## this list
 	@echo "Variables: BUILD, CC, CFLAGS, SAN=1 (address and undefined-behaviour sanitizers), WERROR=1, PREFIX, PYTHON"
 
 %.d: ;
--include $(LIB_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(KINDS_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(CHECKED_OBJ:.o=.d) $(UNIT:=.d)
+-include $(BENCH_PROGRAMS:$(BUILD)/bench/%=$(BUILD)/tools/bench/%.d) $(BENCH_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(KINDS_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(CHECKED_OBJ:.o=.d) $(UNIT:=.d)
