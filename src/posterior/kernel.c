@@ -371,6 +371,7 @@ INLINE void sum_columns(int columns, const fsl_block *b, const fsl_tile *tile, c
 }
 
 static void joint(const fsl_block *b, const fsl_tile *tile) {
+  if (FOR_ISA(fsl_narrow_joint)(b, tile)) return;
   const unsigned before = flush_subnormals();
   chunk c;
   vec z[FSL_CHUNK][COLUMNS][V];
