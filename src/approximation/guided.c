@@ -54,19 +54,37 @@ void fsl_guided_mask(const fsl_states *states, double *g) {
   }
 }
 
-fsl_status fsl_guided_push(fsl_ctx *ctx, const fsl_states *states, const double *u, double *g) {
+/* C H^T u = Cov_w(x0, A(x0)) u of a linear model: by measurements where they are fewer than dimensions. */
+static fsl_status push_linear(fsl_ctx *ctx, const fsl_states *states, const double *u, double *out) {
+  const fsl_forward_model *const model = problem_of(states)->model;
+  double *expected;
+  FSL_GET(ctx, expected, states->n * states->m);
+  for (size_t i = 0; i < states->n; i++) {
+    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
+    model->value(model, states->mean + i * states->d, expected + i * states->m);
+  }
+  return fsl_posterior_cross_times(ctx, states->posterior, states->a, states->v, states->n, states->x, states->mean,
+                                   expected, u, out);
+}
+
+static fsl_status push_back(fsl_ctx *ctx, const fsl_states *states, const double *u, double *out) {
   const fsl_forward_model *const model = problem_of(states)->model;
   const size_t n = states->n, d = states->d;
-  const double scale = states->a / states->v;
   double *pulled;
   FSL_GET(ctx, pulled, n * d);
   for (size_t i = 0; i < n; i++) {
     if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
     model->jacobian_t(model, states->mean + i * d, u + i * states->m, pulled + i * d);
   }
-  FSL_TRY(fsl_posterior_covariance_times(ctx, states->posterior, states->a, states->v, n, states->x, states->mean,
-                                         pulled, g));
-  for (size_t i = 0; i < n * d; i++) g[i] *= scale;
+  return fsl_posterior_covariance_times(ctx, states->posterior, states->a, states->v, n, states->x, states->mean,
+                                        pulled, out);
+}
+
+fsl_status fsl_guided_push(fsl_ctx *ctx, const fsl_states *states, const double *u, double *g) {
+  const bool linear = problem_of(states)->model->linear && states->m < states->d;
+  const double scale = states->a / states->v;
+  FSL_TRY(linear ? push_linear(ctx, states, u, g) : push_back(ctx, states, u, g));
+  for (size_t i = 0; i < states->n * states->d; i++) g[i] *= scale;
   fsl_guided_mask(states, g);
   return FSL_OK;
 }
