@@ -37,13 +37,16 @@ typedef struct walk {
   const fsl_atom_set *set;
   const fsl_pass *pass;
   const double *payload, *inner;
+  bool single;
+  size_t lanes;
   fsl_tiles tiles;
-  double *stack; /* (levels, lanes records): the pending subtrees */
+  fsl_single_tiles single_tiles; /* single: these */
+  double *stack;                 /* (levels, lanes records): the pending subtrees */
 } walk;
 
-static fsl_block leaf_block(const walk *w, size_t leaf) {
-  size_t offset;
-  fsl_block block = fsl_atoms_leaf(w->set, leaf, &offset);
+static fsl_block leaf_block(const walk *w, size_t leaf, size_t *at) {
+  fsl_block block = fsl_atoms_leaf(w->set, leaf, at);
+  const size_t offset = *at;
   block.p = w->pass->p;
   block.payload = w->payload != NULL ? w->payload + offset * w->pass->p : NULL;
   block.q = w->pass->q;
@@ -51,18 +54,27 @@ static fsl_block leaf_block(const walk *w, size_t leaf) {
   return block;
 }
 
+/* One tile against this rank's leaf number i. */
+static void run_block(const walk *w, const fsl_tile *tile, size_t i, size_t first, double *records) {
+  size_t offset;
+  const fsl_block block = leaf_block(w, w->set->first_leaf + i, &offset);
+  if (w->single)
+    fsl_single_block(w->pass, w->set->single, &w->single_tiles, &block, i, offset, first, records);
+  else
+    fsl_pass_block(w->pass, &w->tiles, tile, &block, first, records);
+}
+
 /* One tile over this rank's leaves; equal subtrees merge as soon as both are there, like a binary counter. */
 static fsl_status walk_tile(fsl_ctx *ctx, const walk *w, size_t first, double *records) {
   const fsl_partial_shape shape = w->pass->shape;
-  const size_t left = w->pass->n - first, count = left < w->tiles.lanes ? left : w->tiles.lanes;
-  const size_t width = fsl_partial_width(shape), level_size = w->tiles.lanes * width;
+  const size_t left = w->pass->n - first, count = left < w->lanes ? left : w->lanes;
+  const size_t width = fsl_partial_width(shape), level_size = w->lanes * width;
   fsl_tile tile;
-  fsl_tiles_load(w->pass, &w->tiles, first, &tile);
+  if (!w->single) fsl_tiles_load(w->pass, &w->tiles, first, &tile);
   size_t top = 0;
   for (size_t i = 0; i < w->set->own_leaves; ++i) {
     FSL_TRY(fsl_check_stop(ctx));
-    const fsl_block block = leaf_block(w, w->set->first_leaf + i);
-    fsl_pass_block(w->pass, &w->tiles, &tile, &block, first, w->stack + top++ * level_size);
+    run_block(w, &tile, i, first, w->stack + top++ * level_size);
     for (size_t done = i + 1; done % 2 == 0; done /= 2, --top)
       fsl_partial_merge(shape, count, w->stack + (top - 2) * level_size, w->stack + (top - 1) * level_size);
   }
@@ -74,20 +86,71 @@ static fsl_status walk_all(fsl_ctx *ctx, walk *w, double *records) {
   const size_t width = fsl_partial_width(w->pass->shape);
   size_t levels = 1;
   for (size_t leaves = w->set->own_leaves; leaves > 0; leaves /= 2) ++levels;
-  FSL_TRY(fsl_tiles_create(ctx, w->pass, &w->tiles));
-  FSL_GET(ctx, w->stack, levels * w->tiles.lanes * width);
-  for (size_t first = 0; first < w->pass->n; first += w->tiles.lanes)
+  if (w->single)
+    FSL_TRY(fsl_single_tiles_create(ctx, w->pass, &w->single_tiles));
+  else
+    FSL_TRY(fsl_tiles_create(ctx, w->pass, &w->tiles));
+  w->lanes = w->single ? w->single_tiles.lanes : w->tiles.lanes;
+  FSL_GET(ctx, w->stack, levels * w->lanes * width);
+  for (size_t first = 0; first < w->pass->n; first += w->lanes)
     FSL_TRY(walk_tile(ctx, w, first, records + first * width));
+  return FSL_OK;
+}
+
+static fsl_status run(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, bool single, const double *payload,
+                      const double *inner, double *records) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  walk w = {.set = set, .pass = pass, .payload = payload, .inner = inner, .single = single};
+  FSL_TRY(walk_all(ctx, &w, records));
+  fsl_arena_release(ctx->arena, mark);
+  return set->sharded ? fsl_team_merge(ctx, pass->shape, pass->n, records) : FSL_OK;
+}
+
+static fsl_status gather_rows(fsl_ctx *ctx, const size_t *list, size_t n, size_t width, const double *rows,
+                              const double **out) {
+  double *copy;
+  if (rows == NULL) return FSL_OK;
+  FSL_GET(ctx, copy, n * width);
+  for (size_t i = 0; i < n; ++i) memcpy(copy + i * width, rows + list[i] * width, width * sizeof *copy);
+  *out = copy;
+  return FSL_OK;
+}
+
+/* The states that single precision fails, again in double. */
+static fsl_status run_again(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, const size_t *list, size_t n,
+                            const double *payload, const double *inner, double *records) {
+  const size_t width = fsl_partial_width(pass->shape);
+  double *again;
+  fsl_pass part = *pass;
+  part.n = n;
+  FSL_TRY(gather_rows(ctx, list, n, pass->d, pass->x, &part.x));
+  FSL_TRY(gather_rows(ctx, list, n, pass->p, pass->payload_centre, &part.payload_centre));
+  FSL_TRY(gather_rows(ctx, list, n, pass->q, pass->inner_centre, &part.inner_centre));
+  FSL_TRY(gather_rows(ctx, list, n, pass->q, pass->u, &part.u));
+  FSL_GET(ctx, again, n * width);
+  FSL_TRY(run(ctx, set, &part, false, payload, inner, again));
+  for (size_t i = 0; i < n; ++i) memcpy(records + list[i] * width, again + i * width, width * sizeof *again);
+  return FSL_OK;
+}
+
+/* The merged records are the same on every rank, and so is what they lead to. */
+static fsl_status run_single(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, const double *payload,
+                             const double *inner, double *records) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  size_t *list, n = 0;
+  FSL_TRY(run(ctx, set, pass, true, payload, inner, records));
+  FSL_GET(ctx, list, pass->n);
+  for (size_t i = 0; i < pass->n; ++i)
+    if (!fsl_single_holds(set, pass, i, records + i * fsl_partial_width(pass->shape))) list[n++] = i;
+  if (n > 0) FSL_TRY(run_again(ctx, set, pass, list, n, payload, inner, records));
+  fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }
 
 fsl_status fsl_atoms_run(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, const double *payload,
                          const double *inner, double *records) {
-  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  walk w = {.set = set, .pass = pass, .payload = payload, .inner = inner};
-  FSL_TRY(walk_all(ctx, &w, records));
-  fsl_arena_release(ctx->arena, mark);
-  return set->sharded ? fsl_team_merge(ctx, pass->shape, pass->n, records) : FSL_OK;
+  if (fsl_single_serves(set, pass, payload, inner)) return run_single(ctx, set, pass, payload, inner, records);
+  return run(ctx, set, pass, false, payload, inner, records);
 }
 
 /* ---- what follows from the atoms -------------------------------------------------------------------------------- */

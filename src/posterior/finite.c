@@ -16,7 +16,8 @@ static fsl_pass pass_of(const fsl_posterior *posterior, fsl_pass_what what, doub
                     .a = a,
                     .v = v,
                     .p = p,
-                    .shape = {.sides = 1, .p = fsl_pass_sums(what, p, 0)}};
+                    .shape = {.sides = 1, .p = fsl_pass_sums(what, p, 0)},
+                    .single = posterior->setting.single};
 }
 
 static void mean_of(const double *side, size_t p, bool ok, double *out) {

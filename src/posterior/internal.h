@@ -4,11 +4,12 @@
 
 #include "posterior/create.h"
 #include "posterior/pass.h"
+#include "posterior/single.h"
 
 /* ---- atoms: a training set (its leaves shared out over the team) or a discrete population (whole on every rank) ----
  */
 
-typedef struct fsl_atom_set {
+struct fsl_atom_set {
   size_t n, d, m;                          /* this rank's atoms */
   size_t n_leaves, first_leaf, own_leaves; /* of the whole set; this rank's */
   uint64_t n_total;
@@ -27,7 +28,8 @@ typedef struct fsl_atom_set {
   const double *cumulative;              /* n: of W_i within each leaf, up to about 1 */
   const double *leaf_log;                /* n_leaves: log sum of pi_i exp(l_i) */
   double log_evidence;
-} fsl_atom_set;
+  const fsl_single *single; /* NULL: double precision alone */
+};
 
 /* Leaf `leaf` (of the whole set) as a block without payload; `offset`: its first atom among this rank's. */
 fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset);

@@ -460,6 +460,7 @@ static void exponential_of(double *values) {
 }
 
 extern const fsl_kernel_wide FOR_ISA(fsl_kernel_wide);
+extern const struct fsl_kernel_single FOR_ISA(fsl_kernel_single);
 extern const fsl_kernel FOR_ISA(fsl_kernel);
 const fsl_kernel FOR_ISA(fsl_kernel) = {.name = TEXT(FSL_KERNEL_ISA),
                                         .lanes = LANES,
@@ -470,4 +471,5 @@ const fsl_kernel FOR_ISA(fsl_kernel) = {.name = TEXT(FSL_KERNEL_ISA),
                                         .modes = modes,
                                         .pick = pick,
                                         .wide = &FOR_ISA(fsl_kernel_wide),
+                                        .single = &FOR_ISA(fsl_kernel_single),
                                         .exponential = exponential_of};

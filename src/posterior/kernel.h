@@ -72,7 +72,8 @@ typedef struct fsl_kernel {
   /* index (lanes): the first atom whose cumulative weight exceeds `target`, else the last one with any weight. */
   void (*pick)(const fsl_block *block, const fsl_tile *tile, size_t *index);
   const fsl_kernel_wide *wide;
-  void (*exponential)(double *values); /* FSL_MAX_LANES of them, in place: for tests */
+  const struct fsl_kernel_single *single; /* see single.h */
+  void (*exponential)(double *values);    /* FSL_MAX_LANES of them, in place: for tests */
 } fsl_kernel;
 
 /* Kernels this machine can run, the fastest last. */

@@ -21,6 +21,7 @@ typedef struct fsl_pass {
   const double *payload_centre;   /* (n, p) */
   const double *inner_centre, *u; /* (n, q) */
   fsl_partial_shape shape;        /* sides 2: the posterior too */
+  bool single;                    /* in single precision, where that serves (single.h) */
 } fsl_pass;
 
 /* Work space of a pass for one tile; lives in the context's arena. */

@@ -79,6 +79,7 @@ static fsl_status start(fsl_ctx *ctx, const fsl_problem *problem, const fsl_post
 static fsl_status finish(fsl_ctx *ctx, fsl_posterior *made, fsl_posterior **out) {
   fsl_posterior *twin = made;
   if (made->setting.single) {
+    if (made->is_atoms) FSL_TRY(fsl_single_create(ctx, &made->atoms, &made->atoms.single));
     FSL_GET(ctx, twin, 1);
     *twin = *made;
     twin->setting.single = false;

@@ -18,6 +18,7 @@ typedef struct question {
   double a, v;
   answers answer[SIMULATED_MOST];
   fsl_status status[SIMULATED_MOST];
+  fsl_posterior_setting setting;
   int in_trouble; /* rank whose stop flag is up; -1: none */
 } question;
 
@@ -26,7 +27,7 @@ static fsl_status ask(fsl_ctx *ctx, const question *q, answers *out) {
   fsl_posterior *p;
   const double a = q->a, v = q->v;
   const fsl_key key = {{5, 6}};
-  FSL_TRY(fsl_posterior_of_training_set(ctx, &q->problem, (fsl_key){{1, 2}}, N, NULL, &p));
+  FSL_TRY(fsl_posterior_of_training_set(ctx, &q->problem, (fsl_key){{1, 2}}, N, &q->setting, &p));
   out->log_evidence = fsl_posterior_log_evidence(p);
   if (q->in_trouble == ctx->team->rank) ctx->stop = &stop;
   const fsl_moments moments = {out->mean, out->post, out->density, out->post_density, NULL};
@@ -52,7 +53,7 @@ typedef struct world {
   question q;
 } world;
 
-static world *open_world(double a, double v, double sigma) {
+static world *open_world(double a, double v, double sigma, bool single) {
   fsl_ctx *ctx = open_ctx();
   world *w = fsl_arena_get(ctx->arena, 1, sizeof *w);
   static const double values[D] = {0.3, 0.3, 0.3};
@@ -63,7 +64,8 @@ static world *open_world(double a, double v, double sigma) {
   w->ctx = ctx;
   w->prior.d = D;
   w->model = bent_model(D, M);
-  w->q = (question){.a = a, .v = v, .in_trouble = -1};
+  w->q = (question){.a = a, .v = v, .setting = FSL_POSTERIOR_DEFAULT, .in_trouble = -1};
+  w->q.setting.single = single;
   w->q.problem = (fsl_problem){
       .prior = &w->prior, .model = &w->model, .noise = {M, constant(ctx, M, sigma)}, .y = normals(ctx, 9, M)};
   w->q.x = normals(ctx, 10, STATES * D);
@@ -72,8 +74,8 @@ static world *open_world(double a, double v, double sigma) {
   return w;
 }
 
-static void same_bits_at(double a, double v, double sigma) {
-  world *w = open_world(a, v, sigma);
+static void same_bits_at(double a, double v, double sigma, bool single) {
+  world *w = open_world(a, v, sigma, single);
   assert_true(fsl_leaf_count(N, D) >= 8);
   simulate(1, body, &w->q);
   assert_int_equal(w->q.status[0], FSL_OK);
@@ -91,19 +93,26 @@ static void same_bits_at(double a, double v, double sigma) {
 
 static void test_answers_have_the_same_bits_for_every_team_size(void **state) {
   (void)state;
-  same_bits_at(0.8, 0.36, 0.5);
+  same_bits_at(0.8, 0.36, 0.5, false);
 }
 
 static void test_answers_have_the_same_bits_near_t_zero_with_little_noise(void **state) {
   (void)state;
-  same_bits_at(1 - 1e-4, 2e-4, 1e-3);
+  same_bits_at(1 - 1e-4, 2e-4, 1e-3, false);
+}
+
+/* With little noise some states are asked again in double: every rank must agree on which. */
+static void test_answers_in_single_precision_have_the_same_bits_for_every_team_size(void **state) {
+  (void)state;
+  same_bits_at(0.8, 0.36, 0.5, true);
+  same_bits_at(1 - 1e-3, 2e-3, 1e-2, true);
 }
 
 static void test_a_rank_that_stops_takes_the_others_along(void **state) {
   (void)state;
   for (int size = 2; size <= SIMULATED_MOST; size *= 2)
     for (int rank = 0; rank < size; rank += 3) {
-      world *w = open_world(0.8, 0.36, 0.5);
+      world *w = open_world(0.8, 0.36, 0.5, rank == 3);
       w->q.in_trouble = rank;
       simulate(size, body, &w->q);
       for (int r = 0; r < size; ++r) assert_int_equal(w->q.status[r], FSL_ESTOP);
@@ -131,6 +140,7 @@ int main(void) {
       cmocka_unit_test(test_leaves_are_near_equal_powers_of_two),
       cmocka_unit_test(test_answers_have_the_same_bits_for_every_team_size),
       cmocka_unit_test(test_answers_have_the_same_bits_near_t_zero_with_little_noise),
+      cmocka_unit_test(test_answers_in_single_precision_have_the_same_bits_for_every_team_size),
       cmocka_unit_test(test_a_rank_that_stops_takes_the_others_along),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
