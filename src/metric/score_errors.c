@@ -34,23 +34,45 @@ static double square_gap(size_t d, const double *a, const double *b) {
   return sum;
 }
 
-/* Adds n states; weight (n) as log density + log length, NULL: all 1. */
-static fsl_status add_states(fsl_ctx *ctx, const judge *j, double t, size_t n, const double *x, const double *weight,
-                             tally *sum) {
+/* n states at t with both means: everything a score is made of. */
+typedef struct sight {
+  size_t n;
+  const double *x, *mean, *posterior_mean; /* (n, d) */
+  const double *weight;                    /* n: of each state in the expectation; NULL: all 1 */
+} sight;
+
+/* The method's g at the states, from the moments that are there. */
+static fsl_status find_score(fsl_ctx *ctx, const judge *j, double t, const sight *s, double *g) {
+  const fsl_states states = {.n = s->n,
+                             .d = j->d,
+                             .m = fsl_posterior_problem(j->posterior)->model->m,
+                             .t = t,
+                             .a = j->diffusion->a(j->diffusion, t),
+                             .v = j->diffusion->v(j->diffusion, t),
+                             .posterior = j->posterior,
+                             .x = s->x,
+                             .mean = s->mean,
+                             .posterior_mean = j->kind->needs_exact ? s->posterior_mean : NULL};
+  return j->kind->score(ctx, j->params, &states, g);
+}
+
+/* exact (d): g_fsr = (a/v) (m~ - m) of state i. */
+static void exact_score(const judge *j, const sight *s, size_t i, double scale, double *exact) {
+  for (size_t k = 0; k < j->d; k++) exact[k] = scale * (s->posterior_mean[i * j->d + k] - s->mean[i * j->d + k]);
+}
+
+static fsl_status add_states(fsl_ctx *ctx, const judge *j, double t, const sight *s, tally *sum) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  const double a = j->diffusion->a(j->diffusion, t), v = j->diffusion->v(j->diffusion, t), scale = a / v;
-  double *mean, *exact, *g;
-  FSL_GET(ctx, mean, n * j->d);
-  FSL_GET(ctx, exact, n * j->d);
-  FSL_GET(ctx, g, n * j->d);
-  const fsl_moments moments = {.mean = mean, .posterior_mean = exact};
-  FSL_TRY(fsl_posterior_moments(ctx, j->posterior, a, v, n, x, &moments));
-  FSL_TRY(fsl_approximation_score(ctx, j->kind, j->params, j->posterior, t, a, v, n, x, g, NULL, NULL));
-  for (size_t i = 0; i < n * j->d; i++) exact[i] = scale * (exact[i] - mean[i]);
-  for (size_t i = 0; i < n * j->d; i++) mean[i] = 0;
-  for (size_t i = 0; i < n; i++) {
-    const double w = weight == NULL ? 1 : weight[i], e = w * square_gap(j->d, g + i * j->d, exact + i * j->d);
-    const double f = w * square_gap(j->d, exact + i * j->d, mean + i * j->d);
+  const double scale = j->diffusion->a(j->diffusion, t) / j->diffusion->v(j->diffusion, t);
+  double *exact, *zero, *g;
+  FSL_GET(ctx, exact, j->d);
+  FSL_GET(ctx, zero, j->d);
+  FSL_GET(ctx, g, s->n * j->d);
+  FSL_TRY(find_score(ctx, j, t, s, g));
+  for (size_t i = 0; i < s->n; i++) {
+    exact_score(j, s, i, scale, exact);
+    const double w = s->weight == NULL ? 1 : s->weight[i], e = w * square_gap(j->d, g + i * j->d, exact);
+    const double f = w * square_gap(j->d, exact, zero);
     sum->weight += w;
     sum->error += e;
     sum->exact += f;
@@ -66,29 +88,32 @@ static fsl_status add_states(fsl_ctx *ctx, const judge *j, double t, size_t n, c
 static fsl_status expect_by_draws(fsl_ctx *ctx, const judge *j, double t, uint64_t node, tally *sum) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   const double a = j->diffusion->a(j->diffusion, t), v = j->diffusion->v(j->diffusion, t);
-  double *x;
-  FSL_GET(ctx, x, j->n_draws * j->d);
-  FSL_TRY(fsl_posterior_draw(ctx, j->posterior, a, v, j->key, node * j->n_draws, j->n_draws, x, NULL));
-  FSL_TRY(add_states(ctx, j, t, j->n_draws, x, NULL, sum));
+  const size_t n = j->n_draws;
+  double *x, *mean, *posterior_mean;
+  FSL_GET(ctx, x, n * j->d);
+  FSL_GET(ctx, mean, n * j->d);
+  FSL_GET(ctx, posterior_mean, n * j->d);
+  FSL_TRY(fsl_posterior_draw(ctx, j->posterior, a, v, j->key, node * n, n, x, NULL));
+  const fsl_moments moments = {.mean = mean, .posterior_mean = posterior_mean};
+  FSL_TRY(fsl_posterior_moments(ctx, j->posterior, a, v, n, x, &moments));
+  const sight seen = {.n = n, .x = x, .mean = mean, .posterior_mean = posterior_mean};
+  FSL_TRY(add_states(ctx, j, t, &seen, sum));
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }
 
 /* ---- d = 1: quadrature ------------------------------------------------------------------------------------------- */
 
-/* log p(x_t | y) at n points, in chunks that keep the work space small. */
-static fsl_status log_densities(fsl_ctx *ctx, const judge *j, double t, size_t n, const double *x, double *out) {
-  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+/* Both means and log p(x_t | y) at n points, in chunks that keep the work space small. */
+static fsl_status look(fsl_ctx *ctx, const judge *j, double t, size_t n, const double *x, double *mean,
+                       double *posterior_mean, double *log_density) {
   const double a = j->diffusion->a(j->diffusion, t), v = j->diffusion->v(j->diffusion, t);
-  double *mean, *posterior_mean;
-  FSL_GET(ctx, mean, CHUNK);
-  FSL_GET(ctx, posterior_mean, CHUNK);
   for (size_t first = 0; first < n; first += CHUNK) {
     const size_t b = n - first < CHUNK ? n - first : CHUNK;
-    const fsl_moments moments = {.mean = mean, .posterior_mean = posterior_mean, .posterior_log_density = out + first};
+    const fsl_moments moments = {
+        .mean = mean + first, .posterior_mean = posterior_mean + first, .posterior_log_density = log_density + first};
     FSL_TRY(fsl_posterior_moments(ctx, j->posterior, a, v, b, x + first, &moments));
   }
-  fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }
 
@@ -113,16 +138,18 @@ typedef struct segment { /* of the line, where p(x_t | y) is not negligible */
 /* p(x_t | y) is a convolution with N(0, v): nodes a standard deviation apart miss none of its peaks. */
 static fsl_status find_segments(fsl_ctx *ctx, const judge *j, double t, segment **out, size_t *n_out) {
   const double std = sqrt(j->diffusion->v(j->diffusion, t));
-  double low, high, *x, *density, top = -INFINITY;
+  double low, high, *x, *density, *mean, *posterior_mean, top = -INFINITY;
   support(j, t, &low, &high);
   size_t n = (size_t)fmin(ceil((high - low) / std), MOST_COARSE - 1) + 1;
   if (n < 3) n = 3;
   const double h = (high - low) / (double)(n - 1);
   FSL_GET(ctx, x, n);
   FSL_GET(ctx, density, n);
+  FSL_GET(ctx, mean, n);
+  FSL_GET(ctx, posterior_mean, n);
   FSL_GET(ctx, *out, n);
   for (size_t i = 0; i < n; i++) x[i] = low + (double)i * h;
-  FSL_TRY(log_densities(ctx, j, t, n, x, density));
+  FSL_TRY(look(ctx, j, t, n, x, mean, posterior_mean, density));
   for (size_t i = 0; i < n; i++) top = fmax(top, density[i]);
   *n_out = 0;
   for (size_t i = 0; i < n; i++) {
@@ -144,11 +171,13 @@ static fsl_status expect_by_quadrature(fsl_ctx *ctx, const judge *j, double t, t
   segment *segments = NULL;
   size_t n_segments = 0, n = 0;
   FSL_TRY(find_segments(ctx, j, t, &segments, &n_segments));
-  double length = 0, top = -INFINITY, *x, *weight, *step;
+  double length = 0, top = -INFINITY, *x, *mean, *posterior_mean, *weight, *step;
   for (size_t s = 0; s < n_segments; s++) length += segments[s].high - segments[s].low;
   const double asked = fmin(fmax(length / (std / 16), LEAST_POINTS), MOST_POINTS);
   const size_t room = (size_t)asked + 3 * n_segments + 3;
   FSL_GET(ctx, x, room);
+  FSL_GET(ctx, mean, room);
+  FSL_GET(ctx, posterior_mean, room);
   FSL_GET(ctx, weight, room);
   FSL_GET(ctx, step, room);
   for (size_t s = 0; s < n_segments; s++) {
@@ -159,12 +188,13 @@ static fsl_status expect_by_quadrature(fsl_ctx *ctx, const judge *j, double t, t
       x[n] = segments[s].low + (double)i * step[n];
     }
   }
-  FSL_TRY(log_densities(ctx, j, t, n, x, weight));
+  FSL_TRY(look(ctx, j, t, n, x, mean, posterior_mean, weight));
   for (size_t i = 0; i < n; i++) top = fmax(top, weight[i]);
   for (size_t i = 0; i < n; i++) weight[i] = step[i] * exp(weight[i] - top);
   for (size_t first = 0; first < n; first += CHUNK) {
     const size_t b = n - first < CHUNK ? n - first : CHUNK;
-    FSL_TRY(add_states(ctx, j, t, b, x + first, weight + first, sum));
+    const sight seen = {b, x + first, mean + first, posterior_mean + first, weight + first};
+    FSL_TRY(add_states(ctx, j, t, &seen, sum));
   }
   sum->top_error = sum->top_exact = 0;
   fsl_arena_release(ctx->arena, mark);
