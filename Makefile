@@ -113,7 +113,7 @@ bench-readme: ## put the last benchmark's table and plot into README.md (needs m
 
 # ---- tests -----------------------------------------------------------------------------------------------------
 # The runner's decisions are pure functions: tested without MPI.
-PURE_OBJ := $(patsubst %,$(BUILD)/src/runner/%.o,schedule progress suspects calibration overdue)
+PURE_OBJ := $(patsubst %,$(BUILD)/src/runner/%.o,schedule progress suspects calibration overdue records)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
@@ -121,6 +121,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
 	$(CC) $(FLAGS) -MMD -MP -MT $@ -MF $@.d $< -o $@ $(WRAP:%=-Wl,--wrap=%) $(PURE_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS) -lcmocka -lpthread
 # Fails these calls where it chooses.
 $(BUILD)/tests/test_job_team: WRAP := fsl_arena_get fsl_check_stop
+$(BUILD)/tests/test_job_shared: WRAP := fsl_posterior_of_training_set
 $(BUILD)/tests/test_store_lock: WRAP := fcntl kill
 
 # A journal is bytes that nobody vouches for: what reads it is built once more with the sanitizers for the test that

@@ -3,7 +3,6 @@
  *   truth --finite_sample-- reference --approximation-- refined run --integrator-- plain run
  *
  * The refined run takes `refine` times the steps from an exact start on the plain run's Brownian path. */
-#include "job/problem.h"
 #include "job/stages.h"
 #include "posterior/law.h"
 
@@ -205,12 +204,12 @@ static fsl_status links_at(fsl_ctx *ctx, const fsl_stage *stage, const links *l,
 }
 
 fsl_status fsl_stage_budget(fsl_ctx *ctx, const fsl_stage *stage) {
-  fsl_posterior *posterior;
+  const fsl_posterior *posterior;
   links l = {0};
   budget_series series = {0};
   FSL_TRY(add_series(ctx, stage, &series));
   if (!stage->shared->truth.known) return FSL_OK;
-  FSL_TRY(fsl_job_posterior(ctx, stage->spec, stage->job->point, &stage->shared->problem, &posterior));
+  FSL_TRY(fsl_stage_posterior(ctx, stage, &posterior));
   FSL_TRY(find_reference(ctx, stage, posterior, &l));
   FSL_TRY(run_both(ctx, stage, posterior, &l));
   for (size_t t = 0; t < stage->spec->n_times; t++) {

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+fsl_status fsl_stage_posterior(fsl_ctx *ctx, const fsl_stage *stage, const fsl_posterior **out) {
+  return fsl_shared_posterior(ctx, stage->cache, stage->shared, stage->spec, stage->job->point, out);
+}
+
 static fsl_status run_stage(fsl_ctx *ctx, const fsl_stage *stage) {
   switch (stage->job->type) {
   case FSL_JOB_TRUTH:
@@ -19,11 +23,11 @@ static fsl_status run_stage(fsl_ctx *ctx, const fsl_stage *stage) {
 
 static fsl_status evaluate(fsl_ctx *ctx, const fsl_spec *spec, const fsl_job *job, fsl_job_cache *cache,
                            fsl_fields **fields) {
-  fsl_stage stage = {.spec = spec, .job = job};
+  fsl_stage stage = {.spec = spec, .job = job, .cache = cache};
   FSL_GET(ctx, *fields, 1);
   stage.fields = *fields;
   FSL_TRY(fsl_grid_keys(ctx, spec, job->point, &stage.keys));
-  FSL_TRY(fsl_shared_get(ctx, cache, spec, job->point, &stage.shared));
+  FSL_TRY(fsl_shared_get(ctx, cache, spec, job, &stage.shared));
   return run_stage(ctx, &stage);
 }
 

@@ -7,8 +7,11 @@
 
 typedef struct fsl_job_cache fsl_job_cache;
 
-/* What the next job of a worker shares with the last: problem, truth and scenes; capped in bytes. */
+/* What the next job of a worker shares with the last: problem, truth, scenes and posterior; capped in bytes. */
 fsl_job_cache *fsl_job_cache_create(size_t cap);
+/* Bytes that jobs and cache may take together: the cache gives way to a job that needs more than is left beside it. 0:
+ * no limit. */
+void fsl_job_cache_limit(fsl_job_cache *cache, double bytes);
 void fsl_job_cache_destroy(fsl_job_cache *cache);
 
 /* Collective over ctx->team, which agrees on what became of the job before it returns; the record (its data part) is

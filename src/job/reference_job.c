@@ -1,5 +1,4 @@
 /* job/reference_job.c: the finite-sample posterior's own error against truth, as the exact mixture it is. */
-#include "job/problem.h"
 #include "job/stages.h"
 
 enum { EFFECTIVE_DRAWS = 512 };
@@ -27,10 +26,10 @@ static fsl_status grade_overall(fsl_ctx *ctx, const fsl_stage *stage, const fsl_
 }
 
 fsl_status fsl_stage_reference(fsl_ctx *ctx, const fsl_stage *stage) {
-  fsl_posterior *posterior;
+  const fsl_posterior *posterior;
   reference_series series;
   const fsl_scene *scene;
-  FSL_TRY(fsl_job_posterior(ctx, stage->spec, stage->job->point, &stage->shared->problem, &posterior));
+  FSL_TRY(fsl_stage_posterior(ctx, stage, &posterior));
   FSL_TRY(add_series(ctx, stage, &series));
   for (size_t t = 0; t <= stage->spec->n_times; t++) {
     fsl_reference_at at;

@@ -1,5 +1,4 @@
 /* job/run_job.c: a method sampled and graded: the paper's experiment. */
-#include "job/problem.h"
 #include "job/stages.h"
 
 #include <math.h>
@@ -121,10 +120,10 @@ static fsl_status check_finite(fsl_ctx *ctx, const fsl_spec *spec, const fsl_sam
 }
 
 fsl_status fsl_stage_run(fsl_ctx *ctx, const fsl_stage *stage) {
-  fsl_posterior *posterior;
+  const fsl_posterior *posterior;
   fsl_samples samples;
   double *series[FSL_N_METRICS];
-  FSL_TRY(fsl_job_posterior(ctx, stage->spec, stage->job->point, &stage->shared->problem, &posterior));
+  FSL_TRY(fsl_stage_posterior(ctx, stage, &posterior));
   const fsl_run run = fsl_stage_sampling(stage, posterior);
   FSL_TRY(fsl_run_sampler(ctx, &run, &samples));
   FSL_TRY(check_finite(ctx, stage->spec, &samples));

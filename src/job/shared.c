@@ -1,18 +1,30 @@
-/* job/shared.c: the cache of problems, truths and scenes (see shared.h). */
+/* job/shared.c: the cache of problems, truths, scenes and posteriors (see shared.h). */
 #include "job/shared.h"
 
+#include "grid/cost.h"
 #include "job/problem.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ENTRIES = 32 };
+enum { MAX_ENTRIES = 32, MAX_POSTERIORS = 64 };
+
+typedef struct kept_posterior {
+  fsl_arena *arena; /* owns the posterior */
+  const fsl_shared *problem;
+  fsl_key training_set;
+  uint64_t used;
+  const fsl_posterior *posterior;
+} kept_posterior;
 
 struct fsl_job_cache {
-  size_t cap; /* bytes that the entries beside the newest may hold */
+  size_t cap;   /* bytes that the entries beside the newest may hold */
+  size_t limit; /* of these and a job together; 0: none */
   uint64_t clock;
-  size_t n;
+  size_t n, n_posteriors;
   fsl_shared *entry[MAX_ENTRIES];
+  kept_posterior posterior[MAX_POSTERIORS];
 };
 
 fsl_job_cache *fsl_job_cache_create(size_t cap) {
@@ -21,9 +33,22 @@ fsl_job_cache *fsl_job_cache_create(size_t cap) {
   return cache;
 }
 
-/* The entry itself lies in its arena. */
+void fsl_job_cache_limit(fsl_job_cache *cache, double bytes) {
+  cache->limit = bytes < (double)SIZE_MAX ? (size_t)bytes : 0;
+}
+
+/* ---- letting go -------------------------------------------------------------------------------------------------- */
+
+static void drop_posterior(fsl_job_cache *cache, size_t i) {
+  fsl_arena_destroy(cache->posterior[i].arena);
+  cache->posterior[i] = cache->posterior[--cache->n_posteriors];
+}
+
+/* The entry itself lies in its arena, and the posteriors of its problem refer to it. */
 static void drop(fsl_job_cache *cache, size_t i) {
   fsl_arena *const arena = cache->entry[i]->arena;
+  for (size_t p = cache->n_posteriors; p-- > 0;)
+    if (cache->posterior[p].problem == cache->entry[i]) drop_posterior(cache, p);
   cache->entry[i] = cache->entry[--cache->n];
   fsl_arena_destroy(arena);
 }
@@ -34,22 +59,48 @@ void fsl_job_cache_destroy(fsl_job_cache *cache) {
   free(cache);
 }
 
-static size_t oldest(const fsl_job_cache *cache) {
-  size_t found = 0;
-  for (size_t i = 1; i < cache->n; i++)
-    if (cache->entry[i]->used < cache->entry[found]->used) found = i;
-  return found;
-}
-
 static size_t bytes_held(const fsl_job_cache *cache) {
   size_t bytes = 0;
   for (size_t i = 0; i < cache->n; i++) bytes += fsl_arena_bytes(cache->entry[i]->arena);
+  for (size_t i = 0; i < cache->n_posteriors; i++) bytes += fsl_arena_bytes(cache->posterior[i].arena);
   return bytes;
 }
 
-static void make_room(fsl_job_cache *cache) {
-  while (cache->n > 0 && (cache->n == MAX_ENTRIES || bytes_held(cache) > cache->cap)) drop(cache, oldest(cache));
+static bool drop_oldest_posterior(fsl_job_cache *cache) {
+  size_t found = 0;
+  if (cache->n_posteriors == 0) return false;
+  for (size_t i = 1; i < cache->n_posteriors; i++)
+    if (cache->posterior[i].used < cache->posterior[found].used) found = i;
+  drop_posterior(cache, found);
+  return true;
 }
+
+/* The problem `in_use` stays, not its posteriors. False: there is nothing to drop. */
+static bool drop_oldest(fsl_job_cache *cache, const fsl_shared *in_use) {
+  size_t found = MAX_ENTRIES;
+  uint64_t oldest = UINT64_MAX;
+  for (size_t i = 0; i < cache->n; i++)
+    if (cache->entry[i] != in_use && cache->entry[i]->used < oldest) oldest = cache->entry[found = i]->used;
+  for (size_t i = 0; i < cache->n_posteriors; i++)
+    if (cache->posterior[i].used <= oldest) return drop_oldest_posterior(cache);
+  if (found == MAX_ENTRIES) return false;
+  drop(cache, found);
+  return true;
+}
+
+/* Until what is held is at most `bytes`. */
+static void shrink(fsl_job_cache *cache, size_t bytes, const fsl_shared *in_use) {
+  while (bytes_held(cache) > bytes && drop_oldest(cache, in_use)) continue;
+}
+
+/* For an entry of `bytes`; what is beyond the cap goes. */
+static void make_room(fsl_job_cache *cache, size_t bytes, const fsl_shared *in_use) {
+  while (cache->n == MAX_ENTRIES && drop_oldest(cache, in_use)) continue;
+  if (cache->n_posteriors == MAX_POSTERIORS) drop_oldest_posterior(cache);
+  shrink(cache, bytes < cache->cap ? cache->cap - bytes : 0, in_use);
+}
+
+/* ---- problems ---------------------------------------------------------------------------------------------------- */
 
 static fsl_shared *find(const fsl_job_cache *cache, fsl_key name) {
   for (size_t i = 0; i < cache->n; i++)
@@ -87,12 +138,20 @@ static fsl_status make(fsl_ctx *ctx, const fsl_spec *spec, fsl_point point, fsl_
   return status;
 }
 
-fsl_status fsl_shared_get(fsl_ctx *ctx, fsl_job_cache *cache, const fsl_spec *spec, fsl_point point, fsl_shared **out) {
+/* What the job needs comes first. */
+static void give_way(fsl_job_cache *cache, size_t job_bytes, const fsl_shared *in_use) {
+  if (cache->limit > 0) shrink(cache, job_bytes < cache->limit ? cache->limit - job_bytes : 0, in_use);
+}
+
+fsl_status fsl_shared_get(fsl_ctx *ctx, fsl_job_cache *cache, const fsl_spec *spec, const fsl_job *job,
+                          fsl_shared **out) {
   fsl_job_keys keys;
+  const fsl_point point = job->point;
   FSL_TRY(fsl_grid_keys(ctx, spec, point, &keys));
   *out = find(cache, keys.truth);
+  give_way(cache, fsl_job_bytes(spec, job, (size_t)ctx->team->size), *out);
   if (*out == NULL) {
-    make_room(cache);
+    make_room(cache, 0, NULL);
     FSL_TRY(make(ctx, spec, point, keys.truth, out));
     cache->entry[cache->n++] = *out;
   }
@@ -134,4 +193,58 @@ fsl_status fsl_shared_second(fsl_ctx *ctx, fsl_shared *shared, const fsl_spec *s
   }
   *out = &shared->second;
   return status;
+}
+
+/* ---- posteriors -------------------------------------------------------------------------------------------------- */
+
+static const fsl_posterior *find_posterior(fsl_job_cache *cache, const fsl_shared *problem, fsl_key training_set) {
+  for (size_t i = 0; i < cache->n_posteriors; i++) {
+    kept_posterior *const kept = &cache->posterior[i];
+    if (kept->problem != problem || memcmp(&kept->training_set, &training_set, sizeof training_set) != 0) continue;
+    kept->used = ++cache->clock;
+    return kept->posterior;
+  }
+  return NULL;
+}
+
+/* Made in an arena of its own, which then is the cache's. */
+static fsl_status keep_posterior(fsl_ctx *ctx, fsl_job_cache *cache, fsl_shared *problem, const fsl_spec *spec,
+                                 fsl_point point, fsl_key training_set, const fsl_posterior **out) {
+  fsl_arena *const own = ctx->arena, *const arena = fsl_arena_create(0);
+  fsl_posterior *made = NULL;
+  if (arena == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a posterior");
+  ctx->arena = arena;
+  const fsl_status status = fsl_job_posterior(ctx, spec, point, &problem->problem, &made);
+  ctx->arena = own;
+  if (status != FSL_OK) {
+    fsl_arena_destroy(arena);
+    return status;
+  }
+  cache->posterior[cache->n_posteriors++] =
+      (kept_posterior){arena, problem, training_set, problem->used = ++cache->clock, made};
+  *out = made;
+  return FSL_OK;
+}
+
+static size_t posterior_bytes(const fsl_spec *spec, fsl_point point, const fsl_problem *problem) {
+  const double n = spec->n_train[point.n_train];
+  const uint64_t atoms = isinf(n) ? problem->prior->population.n : (uint64_t)n;
+  return fsl_posterior_bytes(atoms, problem->prior->d, problem->model->m, 0);
+}
+
+fsl_status fsl_shared_posterior(fsl_ctx *ctx, fsl_job_cache *cache, fsl_shared *shared, const fsl_spec *spec,
+                                fsl_point point, const fsl_posterior **out) {
+  fsl_job_keys keys;
+  const size_t bytes = posterior_bytes(spec, point, &shared->problem);
+  if (ctx->team->size > 1 || bytes > cache->cap) {
+    fsl_posterior *made = NULL;
+    const fsl_status status = fsl_job_posterior(ctx, spec, point, &shared->problem, &made);
+    *out = made;
+    return status;
+  }
+  FSL_TRY(fsl_grid_keys(ctx, spec, point, &keys));
+  *out = find_posterior(cache, shared, keys.training_set);
+  if (*out != NULL) return FSL_OK;
+  make_room(cache, bytes, shared);
+  return keep_posterior(ctx, cache, shared, spec, point, keys.training_set, out);
 }

@@ -23,6 +23,7 @@ FSL_CHECKED fsl_status fsl_field_vector(fsl_ctx *ctx, fsl_fields *fields, const 
 typedef struct fsl_stage {
   const fsl_spec *spec;
   const fsl_job *job;
+  fsl_job_cache *cache;
   fsl_shared *shared;
   fsl_job_keys keys;
   fsl_fields *fields;
@@ -40,5 +41,8 @@ FSL_CHECKED fsl_status fsl_stage_precision(fsl_ctx *ctx, const fsl_stage *stage,
 
 /* The stage's method on `posterior`, as the spec says it is sampled. */
 fsl_run fsl_stage_sampling(const fsl_stage *stage, const fsl_posterior *posterior);
+
+/* The posterior of the stage's point. Collective over the team. */
+FSL_CHECKED fsl_status fsl_stage_posterior(fsl_ctx *ctx, const fsl_stage *stage, const fsl_posterior **out);
 
 #endif

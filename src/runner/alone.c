@@ -79,7 +79,7 @@ fsl_status fsl_work_alone(fsl_ctx *ctx, fsl_campaign *campaign) {
   lonely l = {.ctx = ctx, .campaign = campaign};
   fsl_bench bench;
   fsl_watchdog *dog;
-  FSL_TRY(fsl_bench_create(ctx, campaign->spec, campaign->grid, &bench));
+  FSL_TRY(fsl_bench_create(ctx, campaign->spec, campaign->grid, campaign->rank_bytes, &bench));
   fsl_status status = fsl_watchdog_create(ctx, campaign->spec->job_seconds, give_up, &l, &dog);
   if (status == FSL_OK) {
     status = compute_all(&l, &bench, dog);

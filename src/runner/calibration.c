@@ -15,6 +15,10 @@ void fsl_calibration_add(fsl_calibration *c, const fsl_job *job, double seconds,
   c->type[job->type].squares += ratio * ratio;
 }
 
+double fsl_calibration_factor(const fsl_calibration *c, fsl_job_type type) {
+  return exp(c->type[type].sum / (c->type[type].n + prior_jobs));
+}
+
 double fsl_calibration_upper(const fsl_calibration *c, const fsl_job *job, int ranks) {
   const double n = c->type[job->type].n + prior_jobs, mean = c->type[job->type].sum / n;
   const double squares = c->type[job->type].squares + prior_jobs * prior_spread * prior_spread;

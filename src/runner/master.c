@@ -11,21 +11,31 @@
 /* A lone worker is handed jobs ahead while all it has in hand is this short, in seconds, even if its jobs take long for
  * what they are: it never waits for an answer to cross. */
 static const double ahead_seconds = 0.02;
-enum { MOST_AHEAD = 16 };
+enum { MOST_AHEAD = 4 * FSL_MOST_ORDERS };
 
 typedef struct worker_state {
   fsl_block block; /* whose first worker this is */
   int orders;      /* that it has not answered yet */
-  double most;     /* seconds that the last one may take */
+  double most;     /* seconds that one of them may take */
   int64_t job;     /* the last one */
   double began;    /* when it was given the last one */
   bool lost;       /* it did not answer in time; nothing is expected of it any more */
 } worker_state;
 
+typedef struct outbox { /* orders for a lone worker that are not sent yet */
+  int worker;
+  size_t n;
+  double seconds; /* of its jobs, as expected */
+  fsl_order order[FSL_MOST_ORDERS];
+} outbox;
+
 typedef struct master {
   fsl_campaign *campaign;
   fsl_schedule schedule;
-  worker_state *worker; /* n_workers */
+  worker_state *worker;                 /* n_workers */
+  double *since, *until;                /* n_workers: the schedule's */
+  double pending_cost[FSL_N_JOB_TYPES]; /* of the jobs that have not started */
+  outbox out;
   int n_running, n_lost;
   bool starved;   /* there was no memory to take an answer */
   double stopped; /* when a stop was asked for, or the journal failed; INFINITY: it was not */
@@ -38,9 +48,38 @@ static int64_t nanoseconds(double seconds) {
   return seconds > 0 ? (int64_t)(1e9 * seconds) : 0;
 }
 
-static void order_block(fsl_block block, const fsl_order *order) {
-  for (int i = 0; i < 1 << block.level; i++)
-    MPI_Send(order, FSL_ORDER_NUMBERS, MPI_INT64_T, 1 + block.first + i, FSL_TAG_ORDER, MPI_COMM_WORLD);
+static void send_orders(int worker, size_t n, const fsl_order *orders) {
+  MPI_Send(orders, (int)n * FSL_ORDER_NUMBERS, MPI_INT64_T, 1 + worker, FSL_TAG_ORDER, MPI_COMM_WORLD);
+}
+
+static void send_outbox(outbox *out) {
+  if (out->n > 0) send_orders(out->worker, out->n, out->order);
+  out->n = 0;
+  out->seconds = 0;
+}
+
+/* Lone workers' orders are gathered: the outbox is sent at the latest when all that can start has. */
+static void post(outbox *out, fsl_block block, const fsl_order *order, double seconds) {
+  if (block.level > 0) {
+    for (int i = 0; i < 1 << block.level; i++) send_orders(block.first + i, 1, order);
+    return;
+  }
+  if (out->worker != block.first || out->n == FSL_MOST_ORDERS) send_outbox(out);
+  out->worker = block.first;
+  out->order[out->n++] = *order;
+  out->seconds += seconds;
+}
+
+static double expected_seconds(const master *m, const fsl_job *job) {
+  return job->cost * fsl_calibration_factor(&m->campaign->calibration, job->type);
+}
+
+static void look_at_clock(master *m) {
+  m->schedule.now = fsl_now();
+  m->schedule.pending_seconds = 0;
+  for (int type = 0; type < FSL_N_JOB_TYPES; type++)
+    m->schedule.pending_seconds +=
+        fmax(0, m->pending_cost[type]) * fsl_calibration_factor(&m->campaign->calibration, (fsl_job_type)type);
 }
 
 static void note_clipped(const fsl_ctx *ctx, const master *m, const fsl_job *job) {
@@ -50,69 +89,133 @@ static void note_clipped(const fsl_ctx *ctx, const master *m, const fsl_job *job
             job->max_ranks, m->schedule.forced);
 }
 
+/* The block is busy for so much longer. */
+static void occupy(master *m, fsl_block block, double seconds) {
+  const double now = m->schedule.now;
+  for (int i = block.first; i < block.first + (1 << block.level); i++) {
+    const bool idle = !m->schedule.busy[i];
+    m->since[i] = idle ? now : m->since[i];
+    m->until[i] = (idle ? now : fmax(now, m->until[i])) + seconds;
+  }
+  fsl_schedule_set(&m->schedule, block, true);
+}
+
 static fsl_status start(fsl_ctx *ctx, master *m, int64_t job, fsl_block block) {
   const fsl_job *const next = &m->campaign->grid->jobs[job];
   worker_state *const worker = &m->worker[block.first];
+  const double seconds = expected_seconds(m, next) / (1 << block.level);
+  const double most = fsl_calibration_upper(&m->campaign->calibration, next, 1 << block.level);
   fsl_allowance allowance;
   FSL_TRY(fsl_campaign_start(ctx, m->campaign, job, &allowance));
   note_clipped(ctx, m, next);
-  fsl_schedule_set(&m->schedule, block, true);
-  m->schedule.pending_seconds -= next->cost;
+  occupy(m, block, seconds);
+  m->pending_cost[next->type] -= next->cost;
+  m->schedule.pending_seconds = fmax(0, m->schedule.pending_seconds - expected_seconds(m, next));
   *worker = (worker_state){.block = block,
                            .orders = worker->orders + 1,
-                           .most = fsl_calibration_upper(&m->campaign->calibration, next, 1 << block.level),
+                           .most = worker->orders == 0 ? most : fmax(worker->most, most),
                            .job = job,
                            .began = fsl_now()};
   m->n_running++;
   const fsl_order order = {job, block.level, allowance.attempt, nanoseconds(allowance.job), nanoseconds(allowance.run)};
-  order_block(block, &order);
+  post(&m->out, block, &order, seconds);
   return FSL_OK;
 }
 
-/* The lone worker with the fewest short jobs in hand, for one more; block.level -1: there is none. Under limits of time
- * none is handed ahead: its clock would run while it waits. */
+/* Whether a lone worker with short jobs in hand can take one more of at most `most` seconds. */
+static bool is_ready(const worker_state *w, double most) {
+  return w->orders > 0 && w->orders < MOST_AHEAD && w->block.level == 0 && !w->lost &&
+         fmax(w->most, most) * (w->orders + 1) < ahead_seconds;
+}
+
+/* The lone worker that is handed one more job ahead; block.level -1: there is none. Neighbours go to the same worker,
+ * up to a batch; else to the one with the fewest in hand. Under limits of time none is handed ahead: its clock would
+ * run while it waits. */
 static fsl_block find_ready(const master *m, const fsl_job *job) {
   const worker_state *found = NULL;
   const double most = fsl_calibration_upper(&m->campaign->calibration, job, 1);
-  const bool limited = isfinite(m->campaign->spec->job_seconds);
-  for (int i = 0; i < m->schedule.n_workers && !limited; i++) {
+  if (isfinite(m->campaign->spec->job_seconds) || m->schedule.forced > 0) return (fsl_block){0, -1};
+  const bool fills = m->out.n > 0 && m->out.n < FSL_MOST_ORDERS &&
+                     m->out.seconds + expected_seconds(m, job) <= fsl_schedule_batch(&m->schedule);
+  if (fills && is_ready(&m->worker[m->out.worker], most)) return (fsl_block){m->out.worker, 0};
+  for (int i = 0; i < m->schedule.n_workers && !fills; i++) {
     const worker_state *const w = &m->worker[i];
-    const bool ready = w->orders > 0 && w->orders < MOST_AHEAD && w->block.level == 0 && !w->lost &&
-                       fmax(w->most, most) * (w->orders + 1) < ahead_seconds;
-    if (ready && (found == NULL || w->orders < found->orders)) found = w;
+    if (is_ready(w, most) && (found == NULL || w->orders < found->orders)) found = w;
   }
   return found == NULL ? (fsl_block){0, -1} : found->block;
 }
 
-static fsl_block find_block(const master *m, const fsl_job *job, size_t least) {
-  const fsl_block block = fsl_schedule_next(&m->schedule, job->cost, least, job->max_ranks);
-  if (block.level >= 0 || m->schedule.forced > 0 || least > 1) return block;
+typedef struct hand { /* what one round of handing out has come to */
+  bool waits;         /* a job waits for a block: none is handed ahead any more */
+  int n_free;         /* workers */
+} hand;
+
+/* The batch that is being filled, else the block on which the job ends first, else a worker that takes it ahead. */
+static fsl_block find_block(const master *m, const hand *h, const fsl_job *job, size_t least, fsl_block *wait) {
+  *wait = (fsl_block){0, -1};
+  if (least == 1 && m->out.n > 0) {
+    const fsl_block same = find_ready(m, job);
+    if (same.level == 0 && same.first == m->out.worker) return same;
+  }
+  const fsl_block block = fsl_schedule_next(&m->schedule, expected_seconds(m, job), least, job->max_ranks, wait);
+  if (block.level >= 0 || least > 1 || h->waits) return block;
   return find_ready(m, job);
 }
 
-/* Starts jobs while there are any and a block is free. */
-static fsl_status start_jobs(fsl_ctx *ctx, master *m) {
+static int count_free(const fsl_schedule *s) {
+  int n = 0;
+  for (int i = 0; i < s->n_workers; i++) n += !s->busy[i];
+  return n;
+}
+
+/* The first job that waits has its block kept for it; what is behind it fills the other workers, and those of the block
+ * for as long as it is not whole. */
+static fsl_status offer(fsl_ctx *ctx, master *m, hand *h, int64_t job, size_t least) {
+  fsl_block wait;
+  const fsl_block block = find_block(m, h, &m->campaign->grid->jobs[job], least, &wait);
+  if (block.level < 0) {
+    if (!h->waits && wait.level >= 0) fsl_schedule_reserve(&m->schedule, wait);
+    h->waits = true;
+    return FSL_OK;
+  }
+  if (!fsl_campaign_fits(m->campaign, job, (size_t)1 << block.level)) {
+    fsl_campaign_pass_over(m->campaign, job);
+    return FSL_OK;
+  }
+  for (int i = 0; i < 1 << block.level; i++) h->n_free -= !m->schedule.busy[block.first + i];
+  return start(ctx, m, job, block);
+}
+
+static fsl_status start_some(fsl_ctx *ctx, master *m) {
   size_t cursor = 0;
+  hand h = {.n_free = count_free(&m->schedule)};
+  m->schedule.has_reserved = false;
   for (int64_t job; (job = fsl_campaign_candidate(m->campaign, &cursor)) >= 0;) {
     const size_t least = fsl_campaign_least_ranks(m->campaign, job);
     if (least == 0) {
+      m->pending_cost[m->campaign->grid->jobs[job].type] -= m->campaign->grid->jobs[job].cost;
       FSL_TRY(fsl_campaign_too_large(ctx, m->campaign, job));
-      continue;
+    } else {
+      FSL_TRY(offer(ctx, m, &h, job, least));
     }
-    const fsl_block block = find_block(m, &m->campaign->grid->jobs[job], least);
-    if (block.level < 0) return FSL_OK;
-    if (fsl_campaign_fits(m->campaign, job, (size_t)1 << block.level))
-      FSL_TRY(start(ctx, m, job, block));
-    else
-      fsl_campaign_pass_over(m->campaign, job);
+    if (h.waits && h.n_free == 0) return FSL_OK;
   }
   return FSL_OK;
+}
+
+/* Starts jobs while there are any and workers for them. What has started is sent, whatever befell the others. */
+static fsl_status start_jobs(fsl_ctx *ctx, master *m) {
+  look_at_clock(m);
+  const fsl_status status = start_some(ctx, m);
+  send_outbox(&m->out);
+  return status;
 }
 
 /* ---- taking answers ---------------------------------------------------------------------------------------------- */
 
 /* The first worker of a block answered: it is free, and found again, once nothing more is expected of it. */
 static void settle(master *m, worker_state *worker) {
+  for (int i = 0; i < 1 << worker->block.level; i++) m->since[worker->block.first + i] = m->schedule.now;
   if (!worker->lost) m->n_running--;
   if (--worker->orders > 0) return;
   if (worker->lost) m->n_lost--;
@@ -144,7 +247,27 @@ static fsl_status starve(fsl_ctx *ctx, master *m, int size) {
   return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a result of %d bytes", size);
 }
 
-/* Receives the answer of a group's first worker: a record, or why there is none. */
+/* Small records that came together: what is wrong with one does not keep the others. */
+static fsl_status take_records(fsl_ctx *ctx, master *m, int source) {
+  fsl_records records = {0};
+  fsl_status first = FSL_OK;
+  MPI_Status envelope;
+  int received;
+  MPI_Recv(records.bytes, FSL_RECORDS_BYTES, MPI_BYTE, source, FSL_TAG_RECORDS, MPI_COMM_WORLD, &envelope);
+  MPI_Get_count(&envelope, MPI_BYTE, &received);
+  records.size = (size_t)received;
+  worker_state *const worker = &m->worker[source - 1];
+  size_t at = 0, size;
+  for (const uint8_t *bytes; (bytes = fsl_records_next(&records, &at, &size)) != NULL;) {
+    const bool late = worker->lost;
+    settle(m, worker);
+    const fsl_status status = late ? FSL_OK : fsl_campaign_take(ctx, m->campaign, bytes, size);
+    if (first == FSL_OK) first = status;
+  }
+  return first;
+}
+
+/* A large record, or why there is none. */
 static fsl_status take_answer(fsl_ctx *ctx, master *m, const MPI_Status *envelope) {
   int size;
   MPI_Get_count(envelope, MPI_BYTE, &size);
@@ -166,7 +289,9 @@ static fsl_status poll(fsl_ctx *ctx, master *m, bool *idle) {
   MPI_Status envelope;
   const int found = fsl_probe(MPI_COMM_WORLD, MPI_ANY_SOURCE, MPI_ANY_TAG, &envelope);
   *idle = !found;
-  return found ? take_answer(ctx, m, &envelope) : fsl_campaign_sync(ctx, m->campaign, false);
+  if (!found) return fsl_campaign_sync(ctx, m->campaign, false);
+  const bool small = envelope.MPI_TAG == FSL_TAG_RECORDS;
+  return small ? take_records(ctx, m, envelope.MPI_SOURCE) : take_answer(ctx, m, &envelope);
 }
 
 /* ---- workers that do not answer ---------------------------------------------------------------------------------- */
@@ -209,6 +334,10 @@ static fsl_status serve(fsl_ctx *ctx, master *m) {
   fsl_status trouble = FSL_OK;
   FSL_GET(ctx, m->schedule.busy, m->schedule.n_workers);
   FSL_GET(ctx, m->worker, m->schedule.n_workers);
+  FSL_GET(ctx, m->since, m->schedule.n_workers);
+  FSL_GET(ctx, m->until, m->schedule.n_workers);
+  m->schedule.since = m->since;
+  m->schedule.until = m->until;
   fsl_nap nap = {0};
   for (bool idle;; nap = idle ? nap : (fsl_nap){0}) {
     first_of(&trouble, look_for_stop(ctx, m, trouble));
@@ -222,20 +351,22 @@ static fsl_status serve(fsl_ctx *ctx, master *m) {
   }
 }
 
-static double pending_seconds(const fsl_campaign *c) {
-  double seconds = 0;
-  for (size_t i = 0; i < c->n_pending; i++) seconds += c->grid->jobs[c->pending[i]].cost;
-  return seconds;
+static void count_pending(master *m) {
+  const fsl_campaign *const c = m->campaign;
+  for (size_t i = 0; i < c->n_pending; i++) {
+    const fsl_job *const job = &c->grid->jobs[c->pending[i]];
+    m->pending_cost[job->type] += job->cost;
+  }
 }
 
 fsl_status fsl_master_loop(fsl_ctx *ctx, fsl_campaign *campaign, int n_workers, bool *lost) {
   static const fsl_order go_home = {.job = -1};
   master m = {.campaign = campaign, .stopped = INFINITY};
-  m.schedule = (fsl_schedule){
-      .n_workers = n_workers, .forced = campaign->options->group, .pending_seconds = pending_seconds(campaign)};
+  m.schedule = (fsl_schedule){.n_workers = n_workers, .forced = campaign->options->group};
+  count_pending(&m);
   const fsl_status status = serve(ctx, &m);
   *lost = m.n_lost > 0;
   if (*lost && campaign->reason == FSL_END_FINISHED) campaign->reason = FSL_END_GAVE_UP;
-  for (int i = 0; i < n_workers; i++) order_block((fsl_block){i, 0}, &go_home);
+  for (int i = 0; i < n_workers; i++) send_orders(i, 1, &go_home);
   return status;
 }

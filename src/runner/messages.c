@@ -34,6 +34,9 @@ void fsl_wait_message(MPI_Comm comm, int source, int tag, MPI_Status *status) {
   }
 }
 
+/* ---- exchanges ----------------------------------------------------------------------------------------------------
+ */
+
 /* What comes first: how a side is, how much it has, and the data themselves where they are short. */
 typedef struct letter {
   fsl_trouble trouble;

@@ -1,12 +1,13 @@
-/* runner/messages.h: MPI as the runner uses it: waits that nap, and the three messages between master and workers. */
+/* runner/messages.h: MPI as the runner uses it: waits that nap, and the messages between master and workers: a batch of
+ * orders one way; a batch of small records, a large record or a refusal the other. */
 #ifndef FSL_RUNNER_MESSAGES_H
 #define FSL_RUNNER_MESSAGES_H
 
-#include "fslens/base.h"
+#include "runner/records.h"
 
 #include <mpi.h>
 
-enum { FSL_TAG_ORDER = 1, FSL_TAG_RECORD, FSL_TAG_STOPPED, FSL_TAG_LETTER, FSL_TAG_DATA };
+enum { FSL_TAG_ORDER = 1, FSL_TAG_RECORDS, FSL_TAG_RECORD, FSL_TAG_STOPPED, FSL_TAG_LETTER, FSL_TAG_DATA };
 
 /* What the master tells each rank of a group. */
 typedef struct fsl_order {
@@ -17,7 +18,10 @@ typedef struct fsl_order {
    * is over, and the job is not recorded. */
   int64_t job_limit, run_limit;
 } fsl_order;
-enum { FSL_ORDER_NUMBERS = sizeof(fsl_order) / sizeof(int64_t) };
+enum {
+  FSL_ORDER_NUMBERS = sizeof(fsl_order) / sizeof(int64_t),
+  FSL_MOST_ORDERS = 64 /* in one message */
+};
 
 /* Waits for all requests, napping. */
 void fsl_wait_all(int n, MPI_Request *requests);

@@ -10,6 +10,7 @@
 #include "runner/signals.h"
 #include "runner/worker.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,10 +143,10 @@ static fsl_status lead(fsl_ctx *ctx, const process *p, const fsl_run_options *op
 }
 
 /* A master that cannot open its journal has nothing to do for anybody. */
-static fsl_status follow(fsl_ctx *ctx, const process *p, const fsl_spec *spec, const fsl_grid *grid,
+static fsl_status follow(fsl_ctx *ctx, const process *p, const fsl_spec *spec, const fsl_grid *grid, double rank_bytes,
                          fsl_rank_groups *groups) {
   fsl_bench bench;
-  const fsl_status made = fsl_bench_create(ctx, spec, grid, &bench);
+  const fsl_status made = fsl_bench_create(ctx, spec, grid, fmin(rank_bytes, spec->rank_bytes), &bench);
   const fsl_status all = agree(ctx, p, made);
   const fsl_status status = all == FSL_OK ? fsl_worker_loop(ctx, &bench, groups) : made;
   if (made == FSL_OK) fsl_bench_destroy(&bench);
@@ -160,8 +161,8 @@ static fsl_status take_part(fsl_ctx *ctx, const process *p, const fsl_run_option
   fsl_rank_groups groups = {0};
   MPI_Comm_split(MPI_COMM_WORLD, p->rank == 0 ? MPI_UNDEFINED : 0, p->rank, &workers);
   if (p->rank != 0) fsl_rank_groups_create(workers, &groups);
-  const fsl_status status =
-      p->rank == 0 ? lead(ctx, p, options, spec, grid, rank_bytes, out) : follow(ctx, p, spec, grid, &groups);
+  const fsl_status status = p->rank == 0 ? lead(ctx, p, options, spec, grid, rank_bytes, out)
+                                         : follow(ctx, p, spec, grid, rank_bytes, &groups);
   if (out->lost_workers) return status; /* nothing collective can be done any more */
   fsl_rank_groups_free(&groups);
   if (workers != MPI_COMM_NULL) MPI_Comm_free(&workers);

@@ -14,7 +14,9 @@ typedef struct fsl_bench {
   char host[256];
 } fsl_bench;
 
-FSL_CHECKED fsl_status fsl_bench_create(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, fsl_bench *out);
+/* rank_bytes: memory that jobs and what is held on to may take. */
+FSL_CHECKED fsl_status fsl_bench_create(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, double rank_bytes,
+                                        fsl_bench *out);
 void fsl_bench_destroy(fsl_bench *bench);
 
 /* Evaluates a job in ctx->arena and encodes its record. FSL_ESTOP when a stop was asked for or the run's allowance is

@@ -1,4 +1,4 @@
-/* Which workers compute the next job, and what progress lines say: pure functions. */
+/* Which workers compute the next job, what travels together, and what progress lines say: pure functions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "runner/progress.h"
+#include "runner/records.h"
 #include "runner/schedule.h"
 
 #include <string.h>
@@ -16,7 +17,7 @@ static void blocks_are_aligned_powers_of_two(void **state) {
   bool busy[7] = {false};
   fsl_schedule s = {.n_workers = 7, .busy = busy, .forced = 2};
   int seen = 0;
-  for (fsl_block block; (block = fsl_schedule_next(&s, 1, 1, 64)).level >= 0; seen++) {
+  for (fsl_block block; (block = fsl_schedule_next(&s, 1, 1, 64, NULL)).level >= 0; seen++) {
     assert_int_equal(block.level, 1);
     assert_int_equal(block.first % 2, 0);
     fsl_schedule_set(&s, block, true);
@@ -29,9 +30,9 @@ static void a_forced_group_is_clipped_to_what_the_job_fills(void **state) {
   (void)state;
   bool busy[8] = {false};
   const fsl_schedule s = {.n_workers = 8, .busy = busy, .forced = 4};
-  assert_int_equal(fsl_schedule_next(&s, 1, 1, 2).level, 1);
-  assert_int_equal(fsl_schedule_next(&s, 1, 1, 1).level, 0);
-  assert_int_equal(fsl_schedule_next(&s, 1, 1, 64).level, 2);
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 2, NULL).level, 1);
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 1, NULL).level, 0);
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 64, NULL).level, 2);
 }
 
 static void a_group_never_exceeds_the_workers(void **state) {
@@ -45,22 +46,22 @@ static void the_last_long_job_is_shared_and_small_ones_are_not(void **state) {
   (void)state;
   bool busy[4] = {false};
   const fsl_schedule alone = {.n_workers = 4, .busy = busy, .pending_seconds = 100};
-  assert_int_equal(fsl_schedule_next(&alone, 100, 1, 64).level, 2);
+  assert_int_equal(fsl_schedule_next(&alone, 100, 1, 64, NULL).level, 2);
   const fsl_schedule many = {.n_workers = 4, .busy = busy, .pending_seconds = 1000};
-  assert_int_equal(fsl_schedule_next(&many, 1, 1, 64).level, 0);
+  assert_int_equal(fsl_schedule_next(&many, 1, 1, 64, NULL).level, 0);
   const fsl_schedule tiny = {.n_workers = 4, .busy = busy, .pending_seconds = 0.01};
-  assert_int_equal(fsl_schedule_next(&tiny, 0.01, 1, 64).level, 0);
+  assert_int_equal(fsl_schedule_next(&tiny, 0.01, 1, 64, NULL).level, 0);
 }
 
 static void a_job_takes_what_is_free_rather_than_wait(void **state) {
   (void)state;
   bool busy[4] = {false, true, false, false};
   const fsl_schedule s = {.n_workers = 4, .busy = busy, .pending_seconds = 100};
-  const fsl_block block = fsl_schedule_next(&s, 100, 1, 64);
+  const fsl_block block = fsl_schedule_next(&s, 100, 1, 64, NULL);
   assert_int_equal(block.level, 1);
   assert_int_equal(block.first, 2);
   memset(busy, true, sizeof busy);
-  assert_int_equal(fsl_schedule_next(&s, 100, 1, 64).level, -1);
+  assert_int_equal(fsl_schedule_next(&s, 100, 1, 64, NULL).level, -1);
 }
 
 /* It would not fit into their memory. */
@@ -68,21 +69,21 @@ static void a_job_gets_no_fewer_ranks_than_it_needs(void **state) {
   (void)state;
   bool busy[8] = {false};
   const fsl_schedule s = {.n_workers = 8, .busy = busy, .pending_seconds = 1e6};
-  assert_int_equal(fsl_schedule_next(&s, 1e-3, 1, 64).level, 0);
+  assert_int_equal(fsl_schedule_next(&s, 1e-3, 1, 64, NULL).level, 0);
   for (int level = 0; level <= 3; level++)
-    assert_int_equal(fsl_schedule_next(&s, 1e-3, (size_t)1 << level, 64).level, level);
-  assert_int_equal(fsl_schedule_next(&s, 1e-3, 2, 2).level, 1);
+    assert_int_equal(fsl_schedule_next(&s, 1e-3, (size_t)1 << level, 64, NULL).level, level);
+  assert_int_equal(fsl_schedule_next(&s, 1e-3, 2, 2, NULL).level, 1);
 }
 
 static void a_job_waits_for_the_ranks_it_needs(void **state) {
   (void)state;
   bool busy[8] = {false, false, true, false, false, false, false, true};
   const fsl_schedule s = {.n_workers = 8, .busy = busy, .pending_seconds = 1e6};
-  assert_int_equal(fsl_schedule_next(&s, 1, 4, 64).level, -1); /* 0-1, 4-5 and 3, 6 are free */
-  const fsl_block pair = fsl_schedule_next(&s, 1, 2, 64);
+  assert_int_equal(fsl_schedule_next(&s, 1, 4, 64, NULL).level, -1); /* 0-1, 4-5 and 3, 6 are free */
+  const fsl_block pair = fsl_schedule_next(&s, 1, 2, 64, NULL);
   assert_true(pair.first == 0 && pair.level == 1);
   busy[7] = false;
-  const fsl_block four = fsl_schedule_next(&s, 1, 4, 64);
+  const fsl_block four = fsl_schedule_next(&s, 1, 4, 64, NULL);
   assert_true(four.first == 4 && four.level == 2);
 }
 
@@ -91,19 +92,138 @@ static void a_long_job_shrinks_to_what_it_needs(void **state) {
   (void)state;
   bool busy[8] = {false, false, false, false, true};
   const fsl_schedule s = {.n_workers = 8, .busy = busy, .pending_seconds = 100};
-  assert_int_equal(fsl_schedule_next(&s, 100, 2, 64).level, 2);
+  assert_int_equal(fsl_schedule_next(&s, 100, 2, 64, NULL).level, 2);
   busy[0] = true;
-  assert_int_equal(fsl_schedule_next(&s, 100, 2, 64).level, 1);
+  assert_int_equal(fsl_schedule_next(&s, 100, 2, 64, NULL).level, 1);
   busy[2] = busy[6] = true;
-  assert_int_equal(fsl_schedule_next(&s, 100, 2, 64).level, -1);
+  assert_int_equal(fsl_schedule_next(&s, 100, 2, 64, NULL).level, -1);
 }
 
 static void a_forced_group_is_raised_to_what_the_job_needs(void **state) {
   (void)state;
   bool busy[8] = {false};
   const fsl_schedule s = {.n_workers = 8, .busy = busy, .forced = 1};
-  assert_int_equal(fsl_schedule_next(&s, 1, 4, 64).level, 2);
-  assert_int_equal(fsl_schedule_next(&s, 1, 1, 64).level, 0);
+  assert_int_equal(fsl_schedule_next(&s, 1, 4, 64, NULL).level, 2);
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 64, NULL).level, 0);
+}
+
+/* ---- what is expected of busy workers ------------------------------------------------------------------------------
+ */
+
+/* Four workers; the last three are free at 10, 10 and 40 s. */
+typedef struct room {
+  bool busy[4];
+  double since[4], until[4];
+  fsl_schedule schedule;
+} room;
+
+static void set_room(room *r, double pending_seconds) {
+  *r = (room){.busy = {false, true, true, true}, .until = {0, 10, 10, 40}};
+  r->schedule = (fsl_schedule){
+      .n_workers = 4, .busy = r->busy, .since = r->since, .until = r->until, .pending_seconds = pending_seconds};
+}
+
+static void the_last_long_job_waits_where_more_ranks_pay(void **state) {
+  (void)state;
+  room r;
+  fsl_block wait;
+  set_room(&r, 1000);
+  assert_int_equal(fsl_schedule_next(&r.schedule, 1000, 1, 2, &wait).level, -1);
+  assert_true(wait.level == 1 && wait.first == 0);                            /* 10 + 500 s, not 1000 */
+  assert_int_equal(fsl_schedule_next(&r.schedule, 15, 1, 2, &wait).level, 0); /* 15 s, not 10 + 7.5 */
+  set_room(&r, 1e6);
+  assert_int_equal(fsl_schedule_next(&r.schedule, 1000, 1, 2, &wait).level, 0); /* one of many */
+}
+
+static void small_jobs_fill_the_ranks_that_a_large_one_does_not_wait_for(void **state) {
+  (void)state;
+  room r;
+  fsl_block wait;
+  set_room(&r, 1e6);
+  r.busy[2] = r.busy[3] = false;
+  assert_int_equal(fsl_schedule_next(&r.schedule, 100, 4, 4, &wait).level, -1);
+  assert_int_equal(wait.level, 2);
+  r.busy[3] = true;
+  assert_int_equal(fsl_schedule_next(&r.schedule, 100, 2, 2, &wait).level, -1);
+  assert_true(wait.level == 1 && wait.first == 0); /* free at 10 s, the other pair at 40 */
+  fsl_schedule_reserve(&r.schedule, wait);
+  const fsl_block small = fsl_schedule_next(&r.schedule, 1000, 1, 1, NULL);
+  assert_true(small.level == 0 && small.first == 2);
+}
+
+static void a_stream_of_small_jobs_does_not_hold_up_a_large_one(void **state) {
+  (void)state;
+  room r;
+  fsl_block wait;
+  set_room(&r, 1e6);
+  assert_int_equal(fsl_schedule_next(&r.schedule, 100, 2, 2, &wait).level, -1);
+  fsl_schedule_reserve(&r.schedule, wait);
+  assert_int_equal(fsl_schedule_next(&r.schedule, 11, 1, 1, NULL).level, -1); /* would end behind the wait's end */
+  assert_int_equal(fsl_schedule_next(&r.schedule, 9, 1, 1, NULL).first, 0);   /* ends before */
+}
+
+/* What should have ended long ago may take long yet: the ranks beside it do not stay empty for it. */
+static void an_overdue_job_is_expected_to_go_on(void **state) {
+  (void)state;
+  room r;
+  fsl_block wait;
+  set_room(&r, 1e6);
+  r.schedule.now = 400;
+  assert_int_equal(fsl_schedule_next(&r.schedule, 100, 2, 2, &wait).level, -1);
+  fsl_schedule_reserve(&r.schedule, wait);
+  assert_int_equal(fsl_schedule_next(&r.schedule, 99, 1, 1, NULL).level, 0);
+}
+
+static void batches_shrink_towards_the_end(void **state) {
+  (void)state;
+  room r;
+  set_room(&r, 1e6);
+  const double most = fsl_schedule_batch(&r.schedule);
+  assert_true(most > 0 && most < 0.02);
+  r.schedule.pending_seconds = most;
+  assert_true(fsl_schedule_batch(&r.schedule) <= most / 4);
+}
+
+/* ---- what travels together ------------------------------------------------------------------------------------------
+ */
+
+static void records_come_out_as_they_went_in(void **state) {
+  (void)state;
+  static fsl_records r;
+  uint8_t bytes[2000];
+  size_t n = 0, at = 0, size = 0;
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(7 * i);
+  while (fsl_records_add(&r, bytes + n, n * 100)) n++;
+  assert_int_equal(n, 9);
+  assert_true(r.n == n && r.size <= FSL_RECORDS_BYTES);
+  for (size_t i = 0; i < n; i++) {
+    const uint8_t *const got = fsl_records_next(&r, &at, &size);
+    assert_non_null(got);
+    assert_int_equal(size, i * 100);
+    assert_memory_equal(got, bytes + i, size);
+  }
+  assert_null(fsl_records_next(&r, &at, &size));
+}
+
+static void a_record_that_has_no_room_leaves_the_others_alone(void **state) {
+  (void)state;
+  static fsl_records r;
+  static uint8_t bytes[FSL_RECORDS_BYTES];
+  assert_true(fsl_records_add(&r, bytes, 1));
+  const size_t before = r.size;
+  assert_false(fsl_records_add(&r, bytes, sizeof bytes));
+  assert_false(fsl_records_add(&r, bytes, SIZE_MAX));
+  assert_true(r.size == before && r.n == 1);
+}
+
+static void what_is_no_record_is_not_read(void **state) {
+  (void)state;
+  fsl_records r = {.size = 12};
+  size_t at = 0, size = 0;
+  memset(r.bytes, 0xff, 8);
+  assert_null(fsl_records_next(&r, &at, &size));
+  r.size = 7;
+  assert_null(fsl_records_next(&r, &at, &size));
 }
 
 static void a_progress_line_counts_and_estimates(void **state) {
@@ -136,6 +256,14 @@ int main(void) {
       cmocka_unit_test(a_job_waits_for_the_ranks_it_needs),
       cmocka_unit_test(a_long_job_shrinks_to_what_it_needs),
       cmocka_unit_test(a_forced_group_is_raised_to_what_the_job_needs),
+      cmocka_unit_test(the_last_long_job_waits_where_more_ranks_pay),
+      cmocka_unit_test(small_jobs_fill_the_ranks_that_a_large_one_does_not_wait_for),
+      cmocka_unit_test(a_stream_of_small_jobs_does_not_hold_up_a_large_one),
+      cmocka_unit_test(an_overdue_job_is_expected_to_go_on),
+      cmocka_unit_test(batches_shrink_towards_the_end),
+      cmocka_unit_test(records_come_out_as_they_went_in),
+      cmocka_unit_test(a_record_that_has_no_room_leaves_the_others_alone),
+      cmocka_unit_test(what_is_no_record_is_not_read),
       cmocka_unit_test(a_progress_line_counts_and_estimates),
       cmocka_unit_test(a_finished_campaign_has_nothing_left),
   };

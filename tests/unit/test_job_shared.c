@@ -1,0 +1,133 @@
+/* What a worker's jobs share: methods on one training set find the posterior that the first of them made, within the
+ * cap and beside what a job needs, and every result is the one that an empty cache gives. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "job/job.h"
+#include "posterior/create.h"
+
+#include <string.h>
+
+static size_t made; /* posteriors of training sets */
+
+fsl_status __real_fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, uint64_t n_train,
+                                                const fsl_posterior_setting *setting, fsl_posterior **out);
+fsl_status __wrap_fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, uint64_t n_train,
+                                                const fsl_posterior_setting *setting, fsl_posterior **out);
+fsl_status __wrap_fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, uint64_t n_train,
+                                                const fsl_posterior_setting *setting, fsl_posterior **out) {
+  made++;
+  return __real_fsl_posterior_of_training_set(ctx, problem, key, n_train, setting, out);
+}
+
+static const char text[] = "name: shared\n"
+                           "seed: 3\n"
+                           "grid:\n"
+                           "  prior: [{name: pair, kind: gmm, means: [[-1, 0], [1, 1]], covariances: [0.2, 0.3]}]\n"
+                           "  forward_model: [identity]\n"
+                           "  noise_level: [0.3]\n"
+                           "  approximation: [fsr, sigma-dps, tmpd, fsr-ancestral]\n"
+                           "  n_train: [200, 300]\n"
+                           "replicates: 2\n"
+                           "observations: {kind: simulated, count: 2}\n"
+                           "sampler: {steps: 2, particles: 16}\n"
+                           "times: [0.2]\n"
+                           "metrics: [mean_error, score_error]\n"
+                           "budget: none\n";
+enum { N_SETS = 8, N_METHODS = 4 };
+
+typedef struct campaign {
+  fsl_ctx ctx;
+  fsl_spec spec;
+  fsl_grid grid;
+} campaign;
+
+static void open_campaign(campaign *c) {
+  const char *errors = "";
+  *c = (campaign){.ctx = {.arena = fsl_arena_create(0), .team = &fsl_team_solo}};
+  assert_int_equal(
+      fsl_spec_parse(&c->ctx, &fsl_standard_catalog, "shared.yaml", text, strlen(text), 0, NULL, &c->spec, &errors),
+      FSL_OK);
+  assert_int_equal(fsl_grid_create(&c->ctx, &c->spec, &c->grid), FSL_OK);
+}
+
+/* The data of a job, evaluated in an arena that is gone afterwards, as a worker does it. */
+static fsl_hash data_of(const campaign *c, fsl_job_cache *cache, const fsl_job *job) {
+  fsl_ctx own = {.arena = fsl_arena_create(0), .team = &fsl_team_solo};
+  fsl_record record, again;
+  uint8_t *bytes;
+  size_t size;
+  assert_int_equal(fsl_job_evaluate(&own, &c->spec, job, cache, &record), FSL_OK);
+  assert_int_equal(record.status, FSL_RECORD_DONE);
+  assert_int_equal(fsl_record_encode(&own, &record, &bytes, &size), FSL_OK);
+  assert_int_equal(fsl_record_decode(&own, bytes, size, &again), FSL_OK);
+  fsl_arena_destroy(own.arena);
+  return again.data;
+}
+
+/* Runs of all methods on each training set in turn; counts how many training sets were made. */
+static size_t run_all(const campaign *c, fsl_job_cache *cache) {
+  fsl_job_cache *const empty = fsl_job_cache_create(0);
+  size_t sets = 0;
+  for (int n_train = 0; n_train < 2; n_train++)
+    for (int replicate = 0; replicate < 2; replicate++)
+      for (int observation = 0; observation < 2; observation++)
+        for (int method = 0; method < N_METHODS; method++) {
+          const fsl_point point = {0, 0, 0, method, n_train, replicate, observation};
+          const fsl_job *const job = &c->grid.jobs[fsl_grid_find(&c->grid, &c->spec, FSL_JOB_RUN, point)];
+          made = 0;
+          const fsl_hash shared = data_of(c, cache, job);
+          sets += made;
+          const fsl_hash alone = data_of(c, empty, job);
+          assert_memory_equal(&shared, &alone, sizeof alone);
+        }
+  fsl_job_cache_destroy(empty);
+  return sets;
+}
+
+static void methods_on_one_training_set_share_its_posterior(void **state) {
+  (void)state;
+  campaign c;
+  open_campaign(&c);
+  fsl_job_cache *const cache = fsl_job_cache_create(1 << 26);
+  assert_int_equal(run_all(&c, cache), N_SETS);
+  assert_int_equal(run_all(&c, cache), 0); /* all are still there */
+  fsl_job_cache_destroy(cache);
+  fsl_arena_destroy(c.ctx.arena);
+}
+
+static void a_posterior_beyond_the_cap_is_not_kept(void **state) {
+  (void)state;
+  campaign c;
+  open_campaign(&c);
+  fsl_job_cache *const cache = fsl_job_cache_create(fsl_posterior_bytes(300, 2, 2, 0) - 1);
+  assert_int_equal(run_all(&c, cache), N_SETS / 2 + N_SETS / 2 * N_METHODS); /* those of 200 fit */
+  fsl_job_cache_destroy(cache);
+  fsl_arena_destroy(c.ctx.arena);
+}
+
+static void the_cache_gives_way_to_what_a_job_needs(void **state) {
+  (void)state;
+  campaign c;
+  open_campaign(&c);
+  fsl_job_cache *const cache = fsl_job_cache_create(1 << 26);
+  fsl_job_cache_limit(cache, 1); /* no job fits beside anything */
+  assert_int_equal(run_all(&c, cache), N_SETS * N_METHODS);
+  fsl_job_cache_limit(cache, 1 << 30);
+  assert_int_equal(run_all(&c, cache), N_SETS - 1); /* the last one was left */
+  fsl_job_cache_destroy(cache);
+  fsl_arena_destroy(c.ctx.arena);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(methods_on_one_training_set_share_its_posterior),
+      cmocka_unit_test(a_posterior_beyond_the_cap_is_not_kept),
+      cmocka_unit_test(the_cache_gives_way_to_what_a_job_needs),
+  };
+  return cmocka_run_group_tests_name("what jobs share", tests, NULL, NULL);
+}
