@@ -113,7 +113,7 @@ bench-readme: ## put the last benchmark's table and plot into README.md (needs m
 
 # ---- tests -----------------------------------------------------------------------------------------------------
 # The runner's decisions are pure functions: tested without MPI.
-PURE_OBJ := $(patsubst %,$(BUILD)/src/runner/%.o,schedule progress suspects calibration overdue records)
+PURE_OBJ := $(patsubst %,$(BUILD)/src/runner/%.o,schedule progress suspects calibration overdue records turns)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)

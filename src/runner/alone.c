@@ -61,13 +61,14 @@ static fsl_status compute(lonely *l, const fsl_bench *bench, fsl_watchdog *dog, 
 
 static fsl_status compute_all(lonely *l, const fsl_bench *bench, fsl_watchdog *dog) {
   fsl_campaign *const c = l->campaign;
-  size_t cursor = 0;
+  const fsl_cursor start = {.in_order = true};
+  fsl_cursor cursor = start;
   for (int64_t job; *l->ctx->stop == 0 && (job = fsl_campaign_candidate(c, &cursor)) >= 0;) {
     if (fsl_campaign_least_ranks(c, job) == 0) {
       FSL_TRY(fsl_campaign_too_large(l->ctx, c, job));
     } else if (fsl_campaign_fits(c, job, 1)) {
       FSL_TRY(compute(l, bench, dog, job));
-      cursor = 0;
+      cursor = start;
     } else {
       fsl_campaign_pass_over(c, job);
     }

@@ -33,13 +33,52 @@ void fsl_campaign_keep(fsl_campaign *c, size_t job, const fsl_record *record) {
 
 /* ---- what may start ---------------------------------------------------------------------------------------------- */
 
-int64_t fsl_campaign_candidate(const fsl_campaign *c, size_t *cursor) {
+/* Whether a suspect is there, or runs, that must have the ranks to itself. */
+static bool must_wait(const fsl_campaign *c) {
+  return c->stopping || ((c->next < c->n_suspects || c->suspect_runs) && c->n_running > 0);
+}
+
+int64_t fsl_campaign_candidate(const fsl_campaign *c, fsl_cursor *cursor) {
   const bool suspects_left = c->next < c->n_suspects;
-  if (*cursor < c->next) *cursor = c->next;
-  if (c->stopping || ((suspects_left || c->suspect_runs) && c->n_running > 0)) return -1;
-  while (*cursor < c->n_pending && c->started[c->pending[*cursor]]) ++*cursor;
+  if (cursor->at < c->next) cursor->at = c->next;
+  if (must_wait(c)) return -1;
+  if (!cursor->in_order && !suspects_left) {
+    const size_t found = fsl_turns_unbegun(c->n_pending, c->pending, c->started, cursor->at);
+    if (found < c->n_pending && c->pending[found].step == c->pending[c->next].step) {
+      cursor->at = c->pending[found].end;
+      return c->pending[found].job;
+    }
+    *cursor = (fsl_cursor){c->next, true};
+  }
+  while (cursor->at < c->n_pending && c->started[c->pending[cursor->at].job]) cursor->at++;
   const size_t end = suspects_left ? c->n_suspects : c->n_pending;
-  return *cursor < end ? c->pending[(*cursor)++] : -1;
+  return cursor->at < end ? c->pending[cursor->at++].job : -1;
+}
+
+int64_t fsl_campaign_kin(const fsl_campaign *c, int64_t job) {
+  const size_t place = c->place[job];
+  if (must_wait(c) || c->next < c->n_suspects || c->next == c->n_pending) return -1;
+  const size_t kin = fsl_turns_kin(c->n_pending, c->pending, c->started, place);
+  return kin < c->n_pending && c->pending[kin].step == c->pending[c->next].step ? c->pending[kin].job : -1;
+}
+
+/* What has started goes to the front. */
+void fsl_campaign_sort(fsl_campaign *c) {
+  size_t n_started = c->n_suspects;
+  for (size_t i = n_started; i < c->n_pending; i++) {
+    fsl_turn *const turn = &c->pending[i];
+    const fsl_job *const job = &c->grid->jobs[turn->job];
+    turn->seconds = job->cost * fsl_calibration_factor(&c->calibration, job->type);
+    if (!c->started[turn->job]) continue;
+    const fsl_turn begun = *turn;
+    *turn = c->pending[n_started];
+    c->pending[n_started] = begun;
+    c->pending[n_started].first = n_started;
+    c->pending[n_started].end = n_started + 1;
+    n_started++;
+  }
+  fsl_turns_sort(n_started, c->n_pending, c->pending);
+  for (size_t i = 0; i < c->n_pending; i++) c->place[c->pending[i].job] = i;
 }
 
 static size_t most_ranks(const fsl_campaign *c, int64_t job) {
@@ -61,12 +100,12 @@ bool fsl_campaign_fits(const fsl_campaign *c, int64_t job, size_t ranks) {
 
 /* Over what has started. */
 static void advance(fsl_campaign *c) {
-  while (c->next < c->n_pending && c->started[c->pending[c->next]]) c->next++;
+  while (c->next < c->n_pending && c->started[c->pending[c->next].job]) c->next++;
 }
 
 void fsl_campaign_pass_over(fsl_campaign *c, int64_t job) {
   for (size_t i = c->next; i < c->n_suspects; i++)
-    if (c->pending[i] == job) c->started[job] = true;
+    if (c->pending[i].job == job) c->started[job] = true;
   advance(c);
 }
 
@@ -141,6 +180,11 @@ static fsl_status keep_bytes(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes
 fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
   c->n_running--;
   FSL_TRY(keep_bytes(ctx, c, bytes, size));
+  if (++c->n_taken == c->next_sort) { /* more is known of the seconds; each sort lasts for as many records as before */
+    c->next_sort *= 2;
+    fsl_campaign_sort(c);
+    advance(c);
+  }
   c->counts.seconds = fsl_now() - c->began;
   fsl_progress_show(&c->progress, &c->counts, fsl_now(), false);
   return fsl_campaign_sync(ctx, c, false);
@@ -226,7 +270,7 @@ static int judge_rest(const fsl_ctx *ctx, const fsl_campaign *c) {
   size_t left = 0, never = 0;
   double longest = 0;
   for (size_t i = 0; i < c->n_pending; i++) {
-    const int64_t job = c->pending[i];
+    const int64_t job = c->pending[i].job;
     if (c->records[job] != NULL) continue;
     left++;
     if (can_ever_fit(c, job)) continue;

@@ -7,6 +7,7 @@
 #include "runner/calibration.h"
 #include "runner/progress.h"
 #include "runner/suspects.h"
+#include "runner/turns.h"
 #include "store/journal.h"
 #include "store/journal_paths.h"
 
@@ -42,7 +43,9 @@ typedef struct fsl_campaign {
   bool *started;              /* n_jobs: by this run, or passed over by it */
   fsl_job_history *history;   /* n_jobs */
   size_t n_pending, next;     /* pending[i] for i < next have started */
-  int64_t *pending;           /* longest first, suspects before all */
+  fsl_turn *pending;          /* in the order of turns.h */
+  size_t *place;              /* n_jobs: in `pending` */
+  size_t n_taken, next_sort;  /* records of this run; at how many what is left is sorted anew */
   size_t n_suspects;          /* the first of pending, to run alone */
   size_t n_running;
   bool suspect_runs;         /* the last job that started is a suspect, alone in flight until it comes back */
@@ -75,9 +78,21 @@ FSL_CHECKED fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *op
 void fsl_campaign_keep(fsl_campaign *campaign, size_t job, const fsl_record *record);
 /* Seconds since 1970, in nanoseconds: the journal's clock. */
 uint64_t fsl_campaign_time(void);
-/* The next job that may start now, from pending[*cursor] on; *cursor moves behind it. -1 when there is none, a stop was
- * asked for, or a suspect must have the ranks to itself. Set *cursor to 0 first. */
-int64_t fsl_campaign_candidate(const fsl_campaign *campaign, size_t *cursor);
+/* A walk over what may start: first the longest jobs of families that nobody works on, then all in order; or the
+ * latter at once. */
+typedef struct fsl_cursor {
+  size_t at;
+  bool in_order;
+} fsl_cursor;
+
+/* The next job that may start now; *cursor moves behind it. -1 when there is none, a stop was asked for, or a suspect
+ * must have the ranks to itself. */
+int64_t fsl_campaign_candidate(const fsl_campaign *campaign, fsl_cursor *cursor);
+/* A job that may start now and shares its posterior with `job`, which has started; none is kept waiting for it that
+ * takes longer. -1: there is none. */
+int64_t fsl_campaign_kin(const fsl_campaign *campaign, int64_t job);
+/* Puts what has not started in the order of the seconds that are expected now. */
+void fsl_campaign_sort(fsl_campaign *campaign);
 /* The fewest ranks (a power of two) on which the job fits into memory; 0: it fits on none. */
 size_t fsl_campaign_least_ranks(const fsl_campaign *campaign, int64_t job);
 /* Whether the job can be expected to end before the deadline on so many ranks. */

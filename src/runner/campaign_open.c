@@ -14,6 +14,7 @@
 
 /* Seconds to wait for another run on the same journal: the ranks of one that was killed may outlive it by a little. */
 static const double patience = 5;
+enum { first_sort = 8 }; /* records after which what is left is first sorted anew */
 
 /* ---- the journals ------------------------------------------------------------------------------------------------ */
 
@@ -115,36 +116,24 @@ static fsl_status stripe(fsl_ctx *ctx, fsl_campaign *c) {
 
 /* ---- what is left ------------------------------------------------------------------------------------------------ */
 
-typedef struct waiting_job {
-  bool suspect;
-  double cost;
-  int64_t job;
-} waiting_job;
-
-/* Suspects first, the others longest first; equal costs in the grid's order, which keeps the jobs of one problem
- * together. */
-static int by_turn(const void *a, const void *b) {
-  const waiting_job *const x = a, *const y = b;
-  if (x->suspect != y->suspect) return x->suspect ? -1 : 1;
-  if (x->cost != y->cost) return x->cost > y->cost ? -1 : 1;
-  return (x->job > y->job) - (x->job < y->job);
-}
-
+/* Suspects stay in front whatever becomes known of the seconds. */
 static fsl_status sort_pending(fsl_ctx *ctx, fsl_campaign *c) {
-  waiting_job *waiting;
-  FSL_GET(ctx, waiting, c->grid->n_jobs + 1);
   FSL_GET(ctx, c->pending, c->grid->n_jobs + 1);
+  FSL_GET(ctx, c->place, c->grid->n_jobs + 1);
   for (size_t i = 0; i < c->grid->n_jobs; i++) {
-    const bool suspect = c->options->quarantine && c->history[i].suspect;
-    if (c->mine[i] && c->records[i] == NULL)
-      waiting[c->n_pending++] = (waiting_job){suspect, c->grid->jobs[i].cost, (int64_t)i};
+    if (!c->mine[i] || c->records[i] != NULL) continue;
+    const fsl_job *const job = &c->grid->jobs[i];
+    const fsl_turn turn = {.job = (int64_t)i,
+                           .suspect = c->options->quarantine && c->history[i].suspect,
+                           .seconds = job->cost * fsl_calibration_factor(&c->calibration, job->type),
+                           .family = fsl_turn_family(c->spec, job->point)};
+    c->pending[c->n_pending++] = turn;
+    c->counts.cost_total += job->cost;
+    c->n_suspects += turn.suspect;
   }
-  qsort(waiting, c->n_pending, sizeof *waiting, by_turn);
-  for (size_t i = 0; i < c->n_pending; i++) {
-    c->pending[i] = waiting[i].job;
-    c->counts.cost_total += waiting[i].cost;
-    c->n_suspects += waiting[i].suspect;
-  }
+  fsl_turns_sort(0, c->n_pending, c->pending);
+  for (size_t i = 0; i < c->n_pending; i++) c->place[c->pending[i].job] = i;
+  c->next_sort = first_sort;
   return FSL_OK;
 }
 

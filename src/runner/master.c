@@ -18,6 +18,7 @@ typedef struct worker_state {
   int orders;      /* that it has not answered yet */
   double most;     /* seconds that one of them may take */
   int64_t job;     /* the last one */
+  bool has_job;    /* there was one */
   double began;    /* when it was given the last one */
   bool lost;       /* it did not answer in time; nothing is expected of it any more */
 } worker_state;
@@ -115,6 +116,7 @@ static fsl_status start(fsl_ctx *ctx, master *m, int64_t job, fsl_block block) {
                            .orders = worker->orders + 1,
                            .most = worker->orders == 0 ? most : fmax(worker->most, most),
                            .job = job,
+                           .has_job = true,
                            .began = fsl_now()};
   m->n_running++;
   const fsl_order order = {job, block.level, allowance.attempt, nanoseconds(allowance.job), nanoseconds(allowance.run)};
@@ -186,10 +188,51 @@ static fsl_status offer(fsl_ctx *ctx, master *m, hand *h, int64_t job, size_t le
   return start(ctx, m, job, block);
 }
 
+/* Whether the job can go to one worker now. */
+static bool suits_one(const master *m, int64_t job) {
+  return job >= 0 && fsl_campaign_least_ranks(m->campaign, job) == 1 && fsl_campaign_fits(m->campaign, job, 1);
+}
+
+/* The batch that is being filled goes on with the family of its last job. */
+static fsl_status fill_batch(fsl_ctx *ctx, master *m) {
+  while (m->out.n > 0) {
+    const int64_t kin = fsl_campaign_kin(m->campaign, m->worker[m->out.worker].job);
+    if (!suits_one(m, kin)) return FSL_OK;
+    const fsl_block block = find_ready(m, &m->campaign->grid->jobs[kin]);
+    if (block.level != 0 || block.first != m->out.worker) return FSL_OK;
+    FSL_TRY(start(ctx, m, kin, block));
+  }
+  return FSL_OK;
+}
+
+/* A free worker goes on with the family of its last job, whose posterior it has, where one worker is what such a job
+ * gets. */
+static fsl_status go_on(fsl_ctx *ctx, master *m) {
+  for (int i = 0; i < m->schedule.n_workers; i++) {
+    const worker_state *const w = &m->worker[i];
+    if (m->schedule.busy[i] || w->lost || !w->has_job || w->block.level > 0) continue;
+    const int64_t kin = fsl_campaign_kin(m->campaign, w->job);
+    if (!suits_one(m, kin)) continue;
+    const fsl_job *const job = &m->campaign->grid->jobs[kin];
+    if (fsl_schedule_next(&m->schedule, expected_seconds(m, job), 1, job->max_ranks, NULL).level != 0) continue;
+    FSL_TRY(start(ctx, m, kin, (fsl_block){i, 0}));
+    FSL_TRY(fill_batch(ctx, m));
+  }
+  return FSL_OK;
+}
+
+/* Whether the first job in order waits for more than one worker: then nobody goes before it. */
+static bool head_is_large(const master *m) {
+  fsl_cursor cursor = {.in_order = true};
+  const int64_t head = fsl_campaign_candidate(m->campaign, &cursor);
+  return head < 0 || fsl_campaign_least_ranks(m->campaign, head) != 1;
+}
+
 static fsl_status start_some(fsl_ctx *ctx, master *m) {
-  size_t cursor = 0;
-  hand h = {.n_free = count_free(&m->schedule)};
+  fsl_cursor cursor = {0};
   m->schedule.has_reserved = false;
+  if (!head_is_large(m)) FSL_TRY(go_on(ctx, m));
+  hand h = {.n_free = count_free(&m->schedule)};
   for (int64_t job; (job = fsl_campaign_candidate(m->campaign, &cursor)) >= 0;) {
     const size_t least = fsl_campaign_least_ranks(m->campaign, job);
     if (least == 0) {
@@ -197,6 +240,7 @@ static fsl_status start_some(fsl_ctx *ctx, master *m) {
       FSL_TRY(fsl_campaign_too_large(ctx, m->campaign, job));
     } else {
       FSL_TRY(offer(ctx, m, &h, job, least));
+      FSL_TRY(fill_batch(ctx, m));
     }
     if (h.waits && h.n_free == 0) return FSL_OK;
   }
@@ -354,7 +398,7 @@ static fsl_status serve(fsl_ctx *ctx, master *m) {
 static void count_pending(master *m) {
   const fsl_campaign *const c = m->campaign;
   for (size_t i = 0; i < c->n_pending; i++) {
-    const fsl_job *const job = &c->grid->jobs[c->pending[i]];
+    const fsl_job *const job = &c->grid->jobs[c->pending[i].job];
     m->pending_cost[job->type] += job->cost;
   }
 }
