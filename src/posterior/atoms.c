@@ -70,7 +70,10 @@ static fsl_status walk_tile(fsl_ctx *ctx, const walk *w, size_t first, double *r
   const size_t left = w->pass->n - first, count = left < w->lanes ? left : w->lanes;
   const size_t width = fsl_partial_width(shape), level_size = w->lanes * width;
   fsl_tile tile;
-  if (!w->single) fsl_tiles_load(w->pass, &w->tiles, first, &tile);
+  if (w->single)
+    fsl_single_tiles_load(w->pass, w->set->single, &w->single_tiles, first);
+  else
+    fsl_tiles_load(w->pass, &w->tiles, first, &tile);
   size_t top = 0;
   for (size_t i = 0; i < w->set->own_leaves; ++i) {
     FSL_TRY(fsl_check_stop(ctx));

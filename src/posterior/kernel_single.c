@@ -6,7 +6,16 @@
 #include "posterior/single.h"
 #include "posterior/vector_single.h"
 
-enum { V = 2, LANES = V * FLOATS, ROWS = FSL_SINGLE_ROWS, CHUNK = 2 * FSL_CHUNK, DEPTH = 64, SPARSE_FROM = 12 };
+enum {
+  V = 2,
+  LANES = V * FLOATS,
+  ROWS = FSL_SINGLE_ROWS,
+  CHUNK = 2 * FSL_CHUNK,
+  DEPTH = 64,
+  SPARSE_FROM = 12,
+  WIDE_FROM = 32,
+  MOST = 8
+};
 #if defined __AVX512F__ || defined __aarch64__
 enum { JOINT = 5, DIMS = 8 };
 #else
@@ -17,13 +26,15 @@ enum { JOINT = 3, DIMS = 4 };
 /* Weights are exp(logit - M + LIFT): floats reach further up than sums need, and tiny weights last longer. */
 #define LIFT  60.0F
 #define FLOOR (-3e38F)
+/* A weight below this share of its sum is left out of the sums of many dimensions: a million of them are below 1e-9. */
+#define NEGLIGIBLE 0x1p-50
 
 typedef struct chunk {
   size_t n; /* a multiple of ROWS: atoms without weight at the end */
   const float *x;
   float weight[CHUNK], likelihood[CHUNK];
-  fvec e[CHUNK][V], q[CHUNK][V];
-  uint32_t row[CHUNK]; /* atoms with any weight */
+  fvec (*e)[V], q[CHUNK][V]; /* of the tile at hand */
+  uint32_t row[CHUNK];       /* atoms with any weight */
   size_t count;
 } chunk;
 
@@ -63,8 +74,9 @@ static void set_likelihoods(const fsl_block *b, size_t first, size_t n, double r
   for (size_t i = n; i < c->n; ++i) c->likelihood[i] = 0.0F;
 }
 
-static void open_chunk(const fsl_block *b, const float *x, size_t first, bool posterior, double reference, chunk *c) {
-  const size_t n = b->n - first < CHUNK ? b->n - first : CHUNK;
+static void open_chunk(const fsl_block *b, const float *x, size_t first, size_t most, bool posterior, double reference,
+                       chunk *c) {
+  const size_t n = b->n - first < most ? b->n - first : most;
   c->n = (n + ROWS - 1) / ROWS * ROWS;
   c->x = x + first * b->d;
   for (size_t i = 0; i < n; ++i) c->weight[i] = b->log_weight != NULL ? (float)b->log_weight[first + i] : 0.0F;
@@ -92,7 +104,6 @@ INLINE void finish_rows(const float *weight, float h, fvec s[ROWS][V], fvec (*ou
   }
 }
 
-/* d is a constant where it is small. */
 INLINE void logits_in(size_t d, const fsl_single_tile *tile, chunk *c, fvec max[V]) {
   fvec most[V] = {max[0], max[1]};
   const fvec *x = lanes_of(tile->x);
@@ -105,22 +116,28 @@ INLINE void logits_in(size_t d, const fsl_single_tile *tile, chunk *c, fvec max[
   memcpy(max, most, sizeof most);
 }
 
-/* Depth by depth: the states stay in the first-level cache, and sums of sums lose less. */
-static void deep_logits(size_t d, const fsl_single_tile *tile, chunk *c, fvec max[V]) {
-  memset(c->e, 0, sizeof c->e);
+/* Depth by depth: a block of the atoms stays in the first-level cache for all tiles, and sums of sums lose less. */
+static void deep_distances(size_t d, size_t n_tiles, const fsl_single_tile *tile, const chunk *c, fvec e[][CHUNK][V]) {
   for (size_t j = 0; j < d; j += DEPTH) {
     const size_t depth = d - j < DEPTH ? d - j : DEPTH;
-    for (size_t i = 0; i < c->n; i += ROWS) {
-      fvec s[ROWS][V];
-      distance_rows(depth, lanes_of(tile->x) + j * V, c->x + i * d + j, d, s);
-      UNROLL for (size_t k = 0; k < ROWS; ++k) UNROLL for (int v = 0; v < V; ++v) c->e[i + k][v] += s[k][v];
-    }
+    for (size_t t = 0; t < n_tiles; ++t)
+      for (size_t i = 0, n = c->n; i < n; i += ROWS) {
+        fvec s[ROWS][V];
+        distance_rows(depth, lanes_of(tile[t].x) + j * V, c->x + i * d + j, d, s);
+        UNROLL for (size_t k = 0; k < ROWS; ++k) UNROLL for (int v = 0; v < V; ++v) {
+          if (j > 0) s[k][v] += e[t][i + k][v];
+          e[t][i + k][v] = s[k][v];
+        }
+      }
   }
+}
+
+static void finish_logits(float h, chunk *c, fvec max[V]) {
   fvec most[V] = {max[0], max[1]};
   for (size_t i = 0, n = c->n; i < n; i += ROWS) {
     fvec s[ROWS][V];
     memcpy(s, c->e + i, sizeof s);
-    finish_rows(c->weight + i, tile->h, s, c->e + i, most);
+    finish_rows(c->weight + i, h, s, c->e + i, most);
   }
   memcpy(max, most, sizeof most);
 }
@@ -144,9 +161,10 @@ static void deep_logits(size_t d, const fsl_single_tile *tile, chunk *c, fvec ma
     other;                                                                                                             \
   }
 
+/* Distances are there already where d > MOST. */
 static void logits(size_t d, const fsl_single_tile *tile, chunk *c, fvec max[V]){
 #define CALL(dims) logits_in(dims, tile, c, max)
-    FOR_DIMENSION(d, CALL, deep_logits(d, tile, c, max))
+    FOR_DIMENSION(d, CALL, finish_logits(tile->h, c, max))
 #undef CALL
 }
 
@@ -203,11 +221,31 @@ INLINE void weights(bool posterior, const fvec max[V], chunk *c, const fsl_singl
   if (posterior) add(post_sum, 0, V, tile->post_sum);
 }
 
-static void list_rows(chunk *c, bool sparse) {
+INLINE void thresholds(const double *sum, fvec out[V]) {
+  float low[LANES];
+  for (size_t k = 0; k < LANES; ++k) low[k] = (float)(sum[k] * NEGLIGIBLE);
+  memcpy(out, low, sizeof low);
+}
+
+/* Lists the atoms with any weight. sparse: weights that no sum so far can feel become 0, each lane's by itself. */
+static void list_rows(bool sparse, bool posterior, chunk *c, const fsl_single_tile *tile) {
+  fvec low[V], post_low[V];
+  thresholds(tile->sum, low);
+  if (posterior) thresholds(tile->post_sum, post_low);
   c->count = 0;
-  for (size_t i = 0; i < c->n; ++i) {
+  for (size_t i = 0, n = c->n; i < n; ++i) {
     c->row[c->count] = (uint32_t)i;
-    c->count += !sparse || fany_above(c->e[i][0] + c->e[i][1], (fvec){0});
+    if (!sparse) {
+      ++c->count;
+      continue;
+    }
+    fvec all = {0};
+    UNROLL for (int v = 0; v < V; ++v) {
+      c->e[i][v] = fkeep(c->e[i][v], low[v]);
+      if (posterior) c->q[i][v] = fkeep(c->q[i][v], post_low[v]);
+      all += posterior ? c->e[i][v] + c->q[i][v] : c->e[i][v] + (fvec){0};
+    }
+    c->count += fany_above(all, (fvec){0});
   }
 }
 
@@ -248,12 +286,11 @@ INLINE void sums_in(bool posterior, int d, const chunk *c, const fsl_single_tile
 }
 
 INLINE void deep_sums(bool posterior, size_t d, chunk *c, const fsl_single_tile *tile) {
-  list_rows(c, d >= SPARSE_FROM);
-  for (int v = 0; v < V; ++v) {
-    size_t j = 0;
-    for (; j + DIMS <= d; j += DIMS) sum_dims(true, posterior, d, j, DIMS, v, 1, c, tile);
-    for (; j < d; ++j) sum_dims(true, posterior, d, j, 1, v, 1, c, tile);
-  }
+  const int dims = posterior ? DIMS / 2 : DIMS;
+  size_t j = 0;
+  list_rows(d >= SPARSE_FROM, posterior, c, tile);
+  for (; j + (size_t)dims <= d; j += (size_t)dims) sum_dims(true, posterior, d, j, dims, 0, V, c, tile);
+  for (; j < d; ++j) sum_dims(true, posterior, d, j, 1, 0, V, c, tile);
 }
 
 static void sums(bool posterior, size_t d, chunk *c, const fsl_single_tile *tile) {
@@ -287,24 +324,34 @@ static void store_maximum(const fvec max[V], bool posterior, double reference, c
   }
 }
 
-static void means(const fsl_block *b, const float *x, const fsl_single_tile *tile) {
+/* Many dimensions: a chunk stays in the second-level cache while every tile passes over it. */
+static size_t chunk_size(size_t d) {
+  return d > WIDE_FROM ? FSL_CHUNK : CHUNK;
+}
+
+static void means(const fsl_block *b, const float *x, size_t n, const fsl_single_tile *tile) {
   const unsigned before = flush_subnormals();
-  const double reference = tile->posterior ? largest(b) : 0.0;
-  fvec max[V];
+  const bool posterior = tile->posterior;
+  const double reference = posterior ? largest(b) : 0.0;
+  fvec max[FSL_SINGLE_TILES][V], e[FSL_SINGLE_TILES][CHUNK][V];
   chunk c;
-  clear(b->p, tile, tile->posterior, max);
-  for (size_t first = 0; first < b->n; first += CHUNK) {
-    fvec most[V] = {max[0], max[1]};
-    open_chunk(b, x, first, tile->posterior, reference, &c);
-    logits(b->d, tile, &c, most);
-    raise_maximum(most, b->p, tile->posterior, max, tile);
-    if (tile->posterior)
-      weights(true, max, &c, tile);
-    else
-      weights(false, max, &c, tile);
-    if (b->p > 0) sums(tile->posterior, b->d, &c, tile);
+  for (size_t t = 0; t < n; ++t) clear(b->p, tile + t, posterior, max[t]);
+  for (size_t first = 0; first < b->n; first += chunk_size(b->d)) {
+    open_chunk(b, x, first, chunk_size(b->d), posterior, reference, &c);
+    if (b->d > MOST) deep_distances(b->d, n, tile, &c, e);
+    for (size_t t = 0; t < n; ++t) {
+      fvec most[V] = {max[t][0], max[t][1]};
+      c.e = e[t];
+      logits(b->d, tile + t, &c, most);
+      raise_maximum(most, b->p, posterior, max[t], tile + t);
+      if (posterior)
+        weights(true, max[t], &c, tile + t);
+      else
+        weights(false, max[t], &c, tile + t);
+      if (b->p > 0) sums(posterior, b->d, &c, tile + t);
+    }
   }
-  store_maximum(max, tile->posterior, reference, tile);
+  for (size_t t = 0; t < n; ++t) store_maximum(max[t], posterior, reference, tile + t);
   restore(before);
 }
 
@@ -348,23 +395,27 @@ INLINE void sums_centred(size_t d, chunk *c, const fsl_single_tile *tile) {
   }
 }
 
-static void cross(const fsl_block *b, const float *x, const fsl_single_tile *tile) {
+static void cross(const fsl_block *b, const float *x, size_t n, const fsl_single_tile *tile) {
   const unsigned before = flush_subnormals();
-  fvec max[V];
+  fvec max[FSL_SINGLE_TILES][V], e[FSL_SINGLE_TILES][CHUNK][V];
   chunk c;
-  clear(b->d, tile, false, max);
-  for (size_t first = 0; first < b->n; first += CHUNK) {
-    fvec most[V] = {max[0], max[1]};
-    open_chunk(b, x, first, false, 0.0, &c);
-    logits(b->d, tile, &c, most);
-    raise_maximum(most, b->d, false, max, tile);
-    weights(false, max, &c, tile);
-    list_rows(&c, b->d >= SPARSE_FROM);
-#define CALL(dims) sums_centred(dims, &c, tile)
-    FOR_DIMENSION(b->d, CALL, sums_centred(b->d, &c, tile))
+  for (size_t t = 0; t < n; ++t) clear(b->d, tile + t, false, max[t]);
+  for (size_t first = 0; first < b->n; first += chunk_size(b->d)) {
+    open_chunk(b, x, first, chunk_size(b->d), false, 0.0, &c);
+    if (b->d > MOST) deep_distances(b->d, n, tile, &c, e);
+    for (size_t t = 0; t < n; ++t) {
+      fvec most[V] = {max[t][0], max[t][1]};
+      c.e = e[t];
+      logits(b->d, tile + t, &c, most);
+      raise_maximum(most, b->d, false, max[t], tile + t);
+      weights(false, max[t], &c, tile + t);
+      list_rows(b->d >= SPARSE_FROM, false, &c, tile + t);
+#define CALL(dims) sums_centred(dims, &c, tile + t)
+      FOR_DIMENSION(b->d, CALL, sums_centred(b->d, &c, tile + t))
 #undef CALL
+    }
   }
-  store_maximum(max, false, 0.0, tile);
+  for (size_t t = 0; t < n; ++t) store_maximum(max[t], false, 0.0, tile + t);
   restore(before);
 }
 

@@ -80,69 +80,97 @@ bool fsl_single_holds(const fsl_atom_set *set, const fsl_pass *pass, size_t stat
 /* ---- one tile -----------------------------------------------------------------------------------------------------
  */
 
-fsl_status fsl_single_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_single_tiles *out) {
+static fsl_status create_tile(fsl_ctx *ctx, const fsl_pass *pass, size_t t, fsl_single_tiles *out) {
   const size_t lanes = pass->kernel->single->lanes, d = pass->d;
-  *out = (fsl_single_tiles){.lanes = lanes};
-  FSL_GET(ctx, out->x, d * lanes);
-  FSL_GET(ctx, out->tile.max, lanes);
-  FSL_GET(ctx, out->tile.sum, lanes);
-  FSL_GET(ctx, out->tile.vec, (d + 1) * lanes);
+  fsl_single_tile *tile = &out->tile[t];
+  FSL_GET(ctx, out->x[t], d * lanes);
+  FSL_GET(ctx, tile->max, lanes);
+  FSL_GET(ctx, tile->sum, lanes);
+  FSL_GET(ctx, tile->vec, (pass->p + 1) * lanes);
   if (pass->what == FSL_PASS_CROSS) {
-    FSL_GET(ctx, out->middle, d * lanes);
-    FSL_GET(ctx, out->u, d * lanes);
-    FSL_GET(ctx, out->u_scale, lanes);
+    FSL_GET(ctx, out->middle[t], d * lanes);
+    FSL_GET(ctx, out->u[t], d * lanes);
+    FSL_GET(ctx, out->u_scale[t], lanes);
   }
-  if (pass->shape.sides == 2) {
-    FSL_GET(ctx, out->tile.post_max, lanes);
-    FSL_GET(ctx, out->tile.post_sum, lanes);
-    FSL_GET(ctx, out->tile.post_vec, (d + 1) * lanes);
-  }
+  tile->posterior = pass->shape.sides == 2;
+  if (!tile->posterior) return FSL_OK;
+  FSL_GET(ctx, tile->post_max, lanes);
+  FSL_GET(ctx, tile->post_sum, lanes);
+  FSL_GET(ctx, tile->post_vec, (pass->p + 1) * lanes);
   return FSL_OK;
 }
 
-/* rows (n, d) of states first.. become (row/a - centre)/scale, (d, lanes); zeros beyond the last row, and for rows that
- * are not finite or farther than `most`. centre NULL: zeros. */
-static void pack(size_t lanes, const fsl_pass *pass, double a, double scale, double most, const double *centre,
+fsl_status fsl_single_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_single_tiles *out) {
+  *out = (fsl_single_tiles){.lanes = FSL_SINGLE_TILES * pass->kernel->single->lanes};
+  FSL_GET(ctx, out->usable, out->lanes);
+  for (size_t t = 0; t < FSL_SINGLE_TILES; ++t) FSL_TRY(create_tile(ctx, pass, t, out));
+  return FSL_OK;
+}
+
+static bool is_usable(size_t d, double most, const double *row) {
+  return fsl_is_finite(d, row) && largest(d, row) <= most;
+}
+
+void fsl_single_tiles_load(const fsl_pass *pass, const fsl_single *single, const fsl_single_tiles *tiles,
+                           size_t first) {
+  const size_t d = pass->d;
+  const double most = FARTHEST * single->scale;
+  for (size_t k = 0; k < tiles->lanes; ++k) {
+    tiles->usable[k] = first + k < pass->n && is_usable(d, most * fsl_divisor(pass->a), pass->x + (first + k) * d);
+    if (pass->what != FSL_PASS_CROSS || !tiles->usable[k]) continue;
+    tiles->usable[k] = is_usable(d, most, pass->payload_centre + (first + k) * d);
+  }
+}
+
+/* rows (n, d) of states first.. become (row/a - centre)/scale, (d, lanes); zeros for rows that are not usable. */
+static void pack(size_t lanes, size_t d, double a, double scale, const bool *usable, const double *centre,
                  const double *rows, size_t first, float *out) {
-  const size_t d = pass->d, count = pass->n - first < lanes ? pass->n - first : lanes;
+  const double inverse = 1.0 / a, unit = 1.0 / scale;
   memset(out, 0, d * lanes * sizeof *out);
-  for (size_t k = 0; k < count; ++k) {
+  for (size_t k = 0; k < lanes; ++k) {
+    if (!usable[k]) continue;
     const double *row = rows + (first + k) * d;
-    if (!fsl_is_finite(d, row) || largest(d, row) > most * a * scale) continue;
-    for (size_t j = 0; j < d; ++j)
-      out[j * lanes + k] = (float)((row[j] / a - (centre != NULL ? centre[j] : 0.0)) / scale);
+    for (size_t j = 0; j < d; ++j) out[j * lanes + k] = (float)((row[j] * inverse - centre[j]) * unit);
   }
 }
 
 /* Every u in units of its own size. */
-static void pack_u(const fsl_pass *pass, const fsl_single_tiles *tiles, size_t first) {
-  const size_t d = pass->d, lanes = tiles->lanes;
+static void pack_u(size_t lanes, const fsl_pass *pass, size_t first, float *out, double *scale) {
+  const size_t d = pass->d;
   for (size_t k = 0; k < lanes; ++k) {
     const double *u = pass->u + (first + k) * d;
     const bool usable = first + k < pass->n && fsl_is_finite(d, u);
-    const double most = usable ? largest(d, u) : 0.0;
-    tiles->u_scale[k] = most;
-    for (size_t j = 0; j < d; ++j) tiles->u[j * lanes + k] = most > 0.0 ? (float)(u[j] / most) : 0.0F;
+    scale[k] = usable ? largest(d, u) : 0.0;
+    for (size_t j = 0; j < d; ++j) out[j * lanes + k] = scale[k] > 0.0 ? (float)(u[j] / scale[k]) : 0.0F;
   }
+}
+
+static void load(const fsl_pass *pass, double scale, const fsl_single_tiles *tiles, const double *centre, size_t t,
+                 size_t first, fsl_single_tile *out) {
+  const size_t lanes = pass->kernel->single->lanes;
+  *out = tiles->tile[t];
+  out->h = (float)(fsl_precision(pass->a, pass->v) * scale * scale);
+  const bool *usable = tiles->usable + t * lanes;
+  pack(lanes, pass->d, fsl_divisor(pass->a), scale, usable, centre, pass->x, first, tiles->x[t]);
+  out->x = tiles->x[t];
+  if (pass->what != FSL_PASS_CROSS) return;
+  pack(lanes, pass->d, 1.0, scale, usable, centre, pass->payload_centre, first, tiles->middle[t]);
+  pack_u(lanes, pass, first, tiles->u[t], tiles->u_scale[t]);
+  out->middle = tiles->middle[t];
+  out->u = tiles->u[t];
 }
 
 static void run_kernel(const fsl_pass *pass, const fsl_single *single, const fsl_single_tiles *tiles,
                        const fsl_block *block, const double *centre, size_t offset, size_t first) {
-  const double scale = single->scale;
-  fsl_single_tile tile = tiles->tile;
-  tile.h = (float)(fsl_precision(pass->a, pass->v) * scale * scale);
-  tile.posterior = pass->shape.sides == 2;
-  tile.x = tiles->x;
-  pack(tiles->lanes, pass, fsl_divisor(pass->a), scale, FARTHEST, centre, pass->x, first, tiles->x);
-  if (pass->what == FSL_PASS_CROSS) {
-    pack(tiles->lanes, pass, 1.0, scale, FARTHEST, centre, pass->payload_centre, first, tiles->middle);
-    pack_u(pass, tiles, first);
-    tile.middle = tiles->middle;
-    tile.u = tiles->u;
-    pass->kernel->single->cross(block, single->x + offset * pass->d, &tile);
-  } else {
-    pass->kernel->single->means(block, single->x + offset * pass->d, &tile);
-  }
+  const fsl_kernel_single *kernel = pass->kernel->single;
+  fsl_single_tile tile[FSL_SINGLE_TILES];
+  size_t n = 0;
+  for (size_t at = first; n < FSL_SINGLE_TILES && at < pass->n; at += kernel->lanes, ++n)
+    load(pass, single->scale, tiles, centre, n, at, &tile[n]);
+  if (pass->what == FSL_PASS_CROSS)
+    kernel->cross(block, single->x + offset * pass->d, n, tile);
+  else
+    kernel->means(block, single->x + offset * pass->d, n, tile);
 }
 
 /* Sums of (x_i - centre)/scale become sums of x_i. */
@@ -154,30 +182,30 @@ static void unpack_side(const fsl_pass *pass, double scale, const double *centre
   for (size_t j = 0; j < pass->p; ++j) record[FSL_PARTIAL_VEC + j] = scale * vec[j * lanes + k] + centre[j] * sum[k];
 }
 
-static void unpack_cross(const fsl_pass *pass, double scale, const fsl_single_tiles *tiles, size_t k, double *record) {
-  const fsl_single_tile *tile = &tiles->tile;
+static void unpack_cross(const fsl_pass *pass, double factor, size_t lanes, size_t k, const fsl_single_tile *tile,
+                         double *record) {
   record[FSL_PARTIAL_MAX] = tile->max[k];
   record[FSL_PARTIAL_SUM] = tile->sum[k];
   record[FSL_PARTIAL_ENERGY] = 0.0;
-  for (size_t j = 0; j < pass->p; ++j)
-    record[FSL_PARTIAL_VEC + j] = scale * scale * tiles->u_scale[k] * tile->vec[j * tiles->lanes + k];
+  for (size_t j = 0; j < pass->p; ++j) record[FSL_PARTIAL_VEC + j] = factor * tile->vec[j * lanes + k];
 }
 
 void fsl_single_block(const fsl_pass *pass, const fsl_single *single, const fsl_single_tiles *tiles,
                       const fsl_block *block, size_t leaf, size_t offset, size_t first, double *records) {
-  const size_t lanes = tiles->lanes, count = pass->n - first < lanes ? pass->n - first : lanes;
+  const size_t lanes = pass->kernel->single->lanes;
   const size_t width = fsl_partial_width(pass->shape), side = fsl_partial_side(pass->shape);
-  const double *centre = single->centre + leaf * pass->d;
-  const fsl_single_tile *tile = &tiles->tile;
+  const double *centre = single->centre + leaf * pass->d, scale = single->scale;
   run_kernel(pass, single, tiles, block, centre, offset, first);
-  for (size_t k = 0; k < count; ++k) {
-    double *record = records + k * width;
+  for (size_t i = 0; i < tiles->lanes && first + i < pass->n; ++i) {
+    const size_t t = i / lanes, k = i % lanes;
+    const fsl_single_tile *tile = &tiles->tile[t];
+    double *record = records + i * width;
     if (pass->what == FSL_PASS_CROSS) {
-      unpack_cross(pass, single->scale, tiles, k, record);
+      unpack_cross(pass, scale * scale * tiles->u_scale[t][k], lanes, k, tile, record);
       continue;
     }
-    unpack_side(pass, single->scale, centre, lanes, k, tile->max, tile->sum, tile->vec, record);
-    if (pass->shape.sides == 2)
-      unpack_side(pass, single->scale, centre, lanes, k, tile->post_max, tile->post_sum, tile->post_vec, record + side);
+    unpack_side(pass, scale, centre, lanes, k, tile->max, tile->sum, tile->vec, record);
+    if (tile->posterior)
+      unpack_side(pass, scale, centre, lanes, k, tile->post_max, tile->post_sum, tile->post_vec, record + side);
   }
 }

@@ -13,7 +13,7 @@ typedef struct fsl_single {
   double scale;         /* a power of 2 at least as large as any coordinate of any atom */
 } fsl_single;
 
-enum { FSL_SINGLE_ROWS = 4 };
+enum { FSL_SINGLE_ROWS = 4, FSL_SINGLE_TILES = 4 };
 
 /* One tile of states for one leaf; lanes and arrays as in fsl_tile. Sums are of (x_i - centre)/scale. */
 typedef struct fsl_single_tile {
@@ -25,19 +25,21 @@ typedef struct fsl_single_tile {
   double *post_max, *post_sum, *post_vec; /* the same */
 } fsl_single_tile;
 
-/* Compiled once for each instruction set; reads block's n, d, p, log_weight, likelihood and chunk_max, and n rounded up
- * to FSL_SINGLE_ROWS rows of x. A record's max is a reference near the largest logit, not the largest itself. */
+/* Compiled once for each instruction set; takes up to FSL_SINGLE_TILES tiles at once, all with the same questions;
+ * reads block's n, d, p, log_weight, likelihood and chunk_max, and n rounded up to FSL_SINGLE_ROWS rows of x. A
+ * record's max is a reference near the largest logit, not the largest itself. */
 typedef struct fsl_kernel_single {
   size_t lanes;
-  void (*means)(const fsl_block *block, const float *x, const fsl_single_tile *tile);
-  void (*cross)(const fsl_block *block, const float *x, const fsl_single_tile *tile);
+  void (*means)(const fsl_block *block, const float *x, size_t n, const fsl_single_tile *tiles);
+  void (*cross)(const fsl_block *block, const float *x, size_t n, const fsl_single_tile *tiles);
 } fsl_kernel_single;
 
 typedef struct fsl_single_tiles {
-  fsl_single_tile tile;
-  size_t lanes;
-  float *x, *middle, *u;
-  double *u_scale; /* lanes */
+  size_t lanes; /* of all tiles */
+  fsl_single_tile tile[FSL_SINGLE_TILES];
+  float *x[FSL_SINGLE_TILES], *middle[FSL_SINGLE_TILES], *u[FSL_SINGLE_TILES]; /* the tiles' own */
+  double *u_scale[FSL_SINGLE_TILES];
+  bool *usable; /* lanes: the state is finite and not too far */
 } fsl_single_tiles;
 
 /* Collective where the set is sharded. */
@@ -48,7 +50,9 @@ bool fsl_single_serves(const fsl_atom_set *set, const fsl_pass *pass, const doub
 bool fsl_single_holds(const fsl_atom_set *set, const fsl_pass *pass, size_t state, const double *record);
 
 FSL_CHECKED fsl_status fsl_single_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_single_tiles *out);
-/* One tile of states from `first` on against one leaf: records at `records`. leaf, offset: among this rank's. */
+/* Looks at the states from `first` on, before they meet the first leaf. */
+void fsl_single_tiles_load(const fsl_pass *pass, const fsl_single *single, const fsl_single_tiles *tiles, size_t first);
+/* States from `first` on, at most `lanes`, against one leaf: records at `records`. leaf, offset: among this rank's. */
 void fsl_single_block(const fsl_pass *pass, const fsl_single *single, const fsl_single_tiles *tiles,
                       const fsl_block *block, size_t leaf, size_t offset, size_t first, double *records);
 

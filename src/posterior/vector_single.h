@@ -27,6 +27,15 @@ INLINE fvec flarger(fvec a, fvec b) {
 #endif
 }
 
+/* y where it is above low, else 0 */
+INLINE fvec fkeep(fvec y, fvec low) {
+#if defined __AVX512F__
+  return (fvec)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)y, (__m512)low, _CMP_GT_OQ), (__m512)y);
+#else
+  return (fvec)((fivec)y & (y > low));
+#endif
+}
+
 /* Any lane above the other vector's. */
 INLINE bool fany_above(fvec a, fvec b) {
 #if defined __AVX512F__
