@@ -357,18 +357,20 @@ static void means(const fsl_block *b, const float *x, size_t n, const fsl_single
 
 /* ---- second moments -------------------------------------------------------------------------------------------- */
 
-/* q_i = e_i (x_i - middle) . u */
-INLINE void project(size_t d, chunk *c, const fsl_single_tile *tile) {
+/* q_i = e_i (x_i - middle) . u; rows: of the atoms listed, the last one several times where ROWS do not divide them. */
+INLINE void project(bool rows, size_t d, chunk *c, const fsl_single_tile *tile) {
   const fvec *middle = lanes_of(tile->middle), *u = lanes_of(tile->u);
-  for (size_t i = 0, n = c->n; i < n; i += ROWS) {
+  for (size_t r = 0, n = c->count; r < n; r += ROWS) {
     fvec s[ROWS][V];
+    size_t i[ROWS];
+    UNROLL for (size_t k = 0; k < ROWS; ++k) i[k] = rows ? c->row[r + k < n ? r + k : n - 1] : r + k;
     UNROLL for (int k = 0; k < ROWS; ++k) UNROLL for (int v = 0; v < V; ++v) s[k][v] = (fvec){0};
     for (size_t j = 0; j < d; ++j) UNROLL for (size_t k = 0; k < ROWS; ++k) {
-        const fvec value = fsplat(c->x[(i + k) * d + j]);
+        const fvec value = fsplat(c->x[i[k] * d + j]);
         UNROLL for (size_t v = 0; v < V; ++v) s[k][v] += (value - middle[j * V + v]) * u[j * V + v];
       }
-    UNROLL for (size_t k = 0; k < ROWS; ++k) UNROLL for (size_t v = 0; v < V; ++v) c->q[i + k][v] =
-        c->e[i + k][v] * s[k][v];
+    UNROLL for (size_t k = 0; k < ROWS; ++k) UNROLL for (size_t v = 0; v < V; ++v) c->q[i[k]][v] =
+        c->e[i[k]][v] * s[k][v];
   }
 }
 
@@ -387,7 +389,7 @@ INLINE void sum_centred(size_t d, size_t first, int dims, int v, const chunk *c,
 }
 
 INLINE void sums_centred(size_t d, chunk *c, const fsl_single_tile *tile) {
-  project(d, c, tile);
+  project(d >= SPARSE_FROM, d, c, tile);
   for (int v = 0; v < V; ++v) {
     size_t j = 0;
     for (; j + DIMS <= d; j += DIMS) sum_centred(d, j, DIMS, v, c, tile);
