@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { RESULT_VERSION = 3 }; /* raised when any job's result changes for a reason its kinds' versions do not tell */
+enum { RESULT_VERSION = 4 }; /* raised when any job's result changes for a reason its kinds' versions do not tell */
 
 static fsl_status start(fsl_ctx *ctx, const char *purpose, fsl_hasher **out) {
   *out = fsl_hasher_create(ctx->arena);

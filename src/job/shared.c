@@ -25,6 +25,7 @@ struct fsl_job_cache {
   size_t n, n_posteriors;
   fsl_shared *entry[MAX_ENTRIES];
   kept_posterior posterior[MAX_POSTERIORS];
+  fsl_regions regions;
 };
 
 fsl_job_cache *fsl_job_cache_create(size_t cap) {
@@ -156,6 +157,7 @@ fsl_status fsl_shared_get(fsl_ctx *ctx, fsl_job_cache *cache, const fsl_spec *sp
     cache->entry[cache->n++] = *out;
   }
   (*out)->used = ++cache->clock;
+  (*out)->regions = &cache->regions;
   return FSL_OK;
 }
 
@@ -169,6 +171,8 @@ fsl_status fsl_shared_scene(fsl_ctx *ctx, fsl_shared *shared, const fsl_spec *sp
       .particles = spec->particles,
       .metrics = spec->metrics,
       .key = shared->name,
+      .regions = shared->regions,
+      .common = &shared->common,
   };
   fsl_status status = FSL_OK;
   if (shared->scene[index] == NULL) {

@@ -12,7 +12,9 @@ typedef struct fsl_shared {
   fsl_problem problem;
   fsl_truth truth;
   bool has_second;
-  fsl_truth second;  /* the independent copy that floors are drawn from */
+  fsl_truth second;     /* the independent copy that floors are drawn from */
+  fsl_regions *regions; /* the cache's, of all problems */
+  fsl_scene_common common;
   fsl_scene **scene; /* n_times + 1, the last at t = 0; NULL: not made yet */
 } fsl_shared;
 

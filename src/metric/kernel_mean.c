@@ -29,12 +29,13 @@ struct fsl_kernel_mean {
 
 /* Four doubles that compilers for any machine turn into whatever vectors it has. */
 enum { LANES = 4 };
+#define FSL_INLINE static inline __attribute__((always_inline))
 typedef double reals __attribute__((vector_size(LANES * sizeof(double))));
 typedef int64_t integers __attribute__((vector_size(LANES * sizeof(int64_t))));
 
 /* exp(y), y <= 0: y = n ln 2 + r, the Taylor series to r^11 (error 5e-15), and n put into the exponent's bits. Below
  * -700 it is exp(-700). */
-static inline void exp_lanes(reals *y) {
+FSL_INLINE void exp_lanes(reals *y) {
   const reals magic = {0x1.8p52, 0x1.8p52, 0x1.8p52, 0x1.8p52};
   const reals least = {-700, -700, -700, -700};
   const integers low = *y < least;
@@ -56,15 +57,24 @@ static inline void exp_lanes(reals *y) {
   *y = p * (reals)exponent;
 }
 
-/* out_i += sum over one tile, whose points lie component by component: other (d, TILE). */
-static void add_tile(size_t d, size_t n, const double *z, const double *other, const double *weight, double *out) {
-  const reals *x = (const reals *)other, *w = (const reals *)weight;
+/* A tile: up to TILE points and their weights, filled up to whole vectors by points of weight 0. */
+typedef struct tile {
+  size_t d, width; /* width: a multiple of LANES */
+  double *x;       /* (d, width): component by component */
+  double *norm;    /* width: |x|^2 */
+  double *weight;  /* width */
+} tile;
+
+/* out_i += sum over the tile at direct distances. */
+FSL_INLINE void add_direct(const tile *t, size_t n, const double *z, double *out) {
+  const reals *const x = (const reals *)t->x, *const w = (const reals *)t->weight;
+  const size_t d = t->d, vectors = t->width / LANES;
   for (size_t i = 0; i < n; i++) {
     reals sum = {0};
-    for (size_t j = 0; j < TILE / LANES; j++) {
+    for (size_t j = 0; j < vectors; j++) {
       reals y = {0};
       for (size_t k = 0; k < d; k++) {
-        const reals gap = x[k * (TILE / LANES) + j] - z[i * d + k];
+        const reals gap = x[k * vectors + j] - z[i * d + k];
         y -= gap * gap;
       }
       y *= 0.5;
@@ -75,54 +85,100 @@ static void add_tile(size_t d, size_t n, const double *z, const double *other, c
   }
 }
 
+/* The same by |z - x|^2 = |z|^2 + |x|^2 - 2 z.x, given norm (n) of z and product (n, width). */
+FSL_INLINE void add_expanded(const tile *t, size_t n, const double *norm, const double *product, double *out) {
+  const reals *const other = (const reals *)t->norm, *const w = (const reals *)t->weight;
+  for (size_t i = 0; i < n; i++) {
+    const reals *const row = (const reals *)(product + i * t->width);
+    reals sum = {0};
+    for (size_t j = 0; j < t->width / LANES; j++) {
+      reals y = row[j] - 0.5 * (norm[i] + other[j]);
+      const integers above = y > 0; /* by rounding */
+      y = (reals)((integers)y & ~above);
+      exp_lanes(&y);
+      sum += w[j] * y;
+    }
+    out[i] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  }
+}
+
+/* Without fused multiply-add both have the same bits on every machine. */
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void add_direct_avx2(const tile *t, size_t n, const double *z, double *out) {
+  add_direct(t, n, z, out);
+}
+
+__attribute__((target("avx2"))) static void add_expanded_avx2(const tile *t, size_t n, const double *norm,
+                                                              const double *product, double *out) {
+  add_expanded(t, n, norm, product, out);
+}
+
+static bool has_avx2(void) {
+  return __builtin_cpu_supports("avx2") != 0;
+}
+#else
+static void add_direct_avx2(const tile *t, size_t n, const double *z, double *out) {
+  add_direct(t, n, z, out);
+}
+
+static void add_expanded_avx2(const tile *t, size_t n, const double *norm, const double *product, double *out) {
+  add_expanded(t, n, norm, product, out);
+}
+
+static bool has_avx2(void) {
+  return false;
+}
+#endif
+
+static fsl_status open_tile(fsl_ctx *ctx, size_t d, tile *out) {
+  *out = (tile){.d = d};
+  FSL_GET(ctx, out->x, TILE * d);
+  FSL_GET(ctx, out->norm, TILE);
+  FSL_GET(ctx, out->weight, TILE);
+  return FSL_OK;
+}
+
+/* n <= TILE points (n, d); weight NULL: 1 each. */
+static void load_tile(tile *t, size_t n, const double *points, const double *weight) {
+  const size_t d = t->d, width = (n + LANES - 1) / LANES * LANES;
+  t->width = width;
+  for (size_t j = 0; j < width; j++) {
+    const bool there = j < n;
+    t->weight[j] = !there ? 0 : weight == NULL ? 1 : weight[j];
+    t->norm[j] = there ? fsl_dot(d, points + j * d, points + j * d) : 0;
+    for (size_t k = 0; k < d; k++) t->x[k * width + j] = there ? points[j * d + k] : 0;
+  }
+}
+
 static fsl_status sums_by_tiles(fsl_ctx *ctx, size_t d, size_t n, const double *z, size_t m, const double *other,
                                 const double *weight, double *out) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  double *tile, *w;
-  FSL_GET(ctx, tile, TILE * d);
-  FSL_GET(ctx, w, TILE);
+  tile t;
+  FSL_TRY(open_tile(ctx, d, &t));
   for (size_t from = 0; from < m; from += TILE) {
     FSL_TRY(fsl_check_stop(ctx));
-    for (size_t j = 0; j < TILE; j++) {
-      const bool there = from + j < m; /* the last tile is filled up with weightless points */
-      w[j] = !there ? 0 : weight == NULL ? 1 : weight[from + j];
-      for (size_t k = 0; k < d; k++) tile[k * TILE + j] = there ? other[(from + j) * d + k] : 0;
-    }
-    add_tile(d, n, z, tile, w, out);
+    load_tile(&t, m - from < TILE ? m - from : TILE, other + from * d, weight == NULL ? NULL : weight + from);
+    (has_avx2() ? add_direct_avx2 : add_direct)(&t, n, z, out);
   }
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }
 
-static void row_norms(size_t n, size_t d, const double *z, double *out) {
-  for (size_t i = 0; i < n; i++) out[i] = fsl_dot(d, z + i * d, z + i * d);
-}
-
-static void transpose(size_t n, size_t d, const double *z, double *out) {
-  for (size_t i = 0; i < n; i++)
-    for (size_t k = 0; k < d; k++) out[k * n + i] = z[i * d + k];
-}
-
-/* In many dimensions distances come from products of matrices: |z - z'|^2 = |z|^2 + |z'|^2 - 2 z.z'. */
+/* In many dimensions distances come from products of matrices. */
 static fsl_status sums_by_products(fsl_ctx *ctx, size_t d, size_t n, const double *z, size_t m, const double *other,
                                    const double *weight, double *out) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  double *norm, *tile, *tile_norm, *product;
+  double *norm, *product;
+  tile t;
+  FSL_TRY(open_tile(ctx, d, &t));
   FSL_GET(ctx, norm, n);
-  FSL_GET(ctx, tile, TILE * d);
-  FSL_GET(ctx, tile_norm, TILE);
   FSL_GET(ctx, product, n * TILE);
-  row_norms(n, d, z, norm);
+  for (size_t i = 0; i < n; i++) norm[i] = fsl_dot(d, z + i * d, z + i * d);
   for (size_t from = 0; from < m; from += TILE) {
     FSL_TRY(fsl_check_stop(ctx));
-    const size_t b = m - from < TILE ? m - from : TILE;
-    transpose(b, d, other + from * d, tile);
-    row_norms(b, d, other + from * d, tile_norm);
-    fsl_matmul(n, d, b, z, tile, 0, product);
-    for (size_t i = 0; i < n; i++)
-      for (size_t j = 0; j < b; j++)
-        out[i] +=
-            (weight == NULL ? 1 : weight[from + j]) * exp(fmin(0, product[i * b + j] - 0.5 * (norm[i] + tile_norm[j])));
+    load_tile(&t, m - from < TILE ? m - from : TILE, other + from * d, weight == NULL ? NULL : weight + from);
+    fsl_matmul(n, d, t.width, z, t.x, 0, product);
+    (has_avx2() ? add_expanded_avx2 : add_expanded)(&t, n, norm, product, out);
   }
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;

@@ -11,14 +11,13 @@
 
 enum { PRIOR_DRAWS = 100000, CHUNK = 2048 };
 
-fsl_status fsl_likelihood_prepare(fsl_ctx *ctx, fsl_scene *scene) {
-  scene->region_threshold = NAN;
-  scene->ellipsoid = gsl_cdf_chisq_Pinv(0.68, (double)scene->setting.problem->noise.m);
-  if (scene->v == 0 && fsl_mixture_is_atomic(scene->prior)) return FSL_OK; /* no density to compare */
+/* Draws from the prior at t and the 1 % quantile of its density there. Their key is the prior's, not the problem's, so
+ * that all its problems have the same region. */
+static fsl_status find_threshold(fsl_ctx *ctx, const fsl_scene *scene, double *threshold) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   fsl_key key;
   double *density, *x;
-  FSL_TRY(fsl_scene_key(ctx, scene->setting.key, "prior draws", &key));
+  FSL_TRY(fsl_scene_key(ctx, fsl_key_of(scene->setting.problem->prior->identity), "prior draws", &key));
   FSL_GET(ctx, density, PRIOR_DRAWS);
   FSL_GET(ctx, x, CHUNK * scene->d);
   for (size_t first = 0; first < PRIOR_DRAWS; first += CHUNK) {
@@ -27,8 +26,41 @@ fsl_status fsl_likelihood_prepare(fsl_ctx *ctx, fsl_scene *scene) {
     FSL_TRY(fsl_law_log_density(ctx, scene->prior, scene->a, scene->v, n, x, density + first));
   }
   qsort(density, PRIOR_DRAWS, sizeof *density, fsl_compare_reals);
-  scene->region_threshold = density[PRIOR_DRAWS / 100];
+  *threshold = density[PRIOR_DRAWS / 100];
   fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+static bool is_known(const fsl_regions *regions, const fsl_scene *scene, double *threshold) {
+  const fsl_hash prior = scene->setting.problem->prior->identity;
+  for (size_t i = 0; regions != NULL && i < regions->n; i++) {
+    if (fsl_hash_compare(regions->entry[i].prior, prior) != 0 || regions->entry[i].a != scene->a ||
+        regions->entry[i].v != scene->v)
+      continue;
+    *threshold = regions->entry[i].threshold;
+    return true;
+  }
+  return false;
+}
+
+static void keep(fsl_regions *regions, const fsl_scene *scene) {
+  if (regions == NULL) return;
+  regions->entry[regions->next].prior = scene->setting.problem->prior->identity;
+  regions->entry[regions->next].a = scene->a;
+  regions->entry[regions->next].v = scene->v;
+  regions->entry[regions->next].threshold = scene->region_threshold;
+  regions->next = (regions->next + 1) % FSL_REGIONS;
+  if (regions->n < FSL_REGIONS) regions->n++;
+}
+
+fsl_status fsl_likelihood_prepare(fsl_ctx *ctx, fsl_scene *scene) {
+  fsl_regions *const regions = scene->setting.regions;
+  scene->region_threshold = NAN;
+  scene->ellipsoid = gsl_cdf_chisq_Pinv(0.68, (double)scene->setting.problem->noise.m);
+  if (scene->v == 0 && fsl_mixture_is_atomic(scene->prior)) return FSL_OK; /* no density to compare */
+  if (is_known(regions, scene, &scene->region_threshold)) return FSL_OK;
+  FSL_TRY(find_threshold(ctx, scene, &scene->region_threshold));
+  keep(regions, scene);
   return FSL_OK;
 }
 

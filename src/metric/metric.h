@@ -46,14 +46,35 @@ size_t fsl_pooled_modes(size_t n_modes);
 
 typedef struct fsl_scene fsl_scene;
 
+/* What is known of priors at a time, for all their problems: the edge of the 99 % highest-density region of p(x_t). A
+ * plain value that starts as {0} and must outlive no scene; the last of so many pairs of prior and t are kept. */
+enum { FSL_REGIONS = 256 };
+typedef struct fsl_regions {
+  size_t n, next;
+  struct {
+    fsl_hash prior;
+    double a, v, threshold; /* log density */
+  } entry[FSL_REGIONS];
+} fsl_regions;
+
+/* What the scenes of one (problem, truth) share whatever their t: made by the first that needs it, in its arena. All of
+ * them have the same setting but for t. Starts as {0}. */
+struct fsl_line;
+typedef struct fsl_scene_common {
+  const double *mass_at_0;          /* n_modes: masses of the truth at t = 0; NULL: not made yet */
+  const struct fsl_line *line_at_0; /* p(x_0 | y) along the random directions; NULL: not made yet */
+} fsl_scene_common;
+
 typedef struct fsl_scene_setting {
   const fsl_problem *problem;
   const fsl_truth *truth;
   const fsl_diffusion *diffusion;
-  double t;         /* > 0; 0 for grading a reference at t = 0 */
-  size_t particles; /* for the number of draws where truth has no closed form here: 16 each */
-  uint32_t metrics; /* bit i: metric i is wanted */
-  fsl_key key;      /* of whatever draws the scene needs: 1e5 prior draws for the density region, truth draws */
+  double t;                 /* > 0; 0 for grading a reference at t = 0 */
+  size_t particles;         /* for the number of draws where truth has no closed form here: 16 each */
+  uint32_t metrics;         /* bit i: metric i is wanted */
+  fsl_key key;              /* of the truth draws that the scene needs */
+  fsl_regions *regions;     /* NULL: none are shared */
+  fsl_scene_common *common; /* NULL: nothing is shared */
 } fsl_scene_setting;
 
 /* Lives in ctx->arena. Not collective; the same bits on every rank. */

@@ -52,21 +52,33 @@ static fsl_status count_all(fsl_ctx *ctx, const fsl_scene *scene, const fsl_trut
   return FSL_OK;
 }
 
-/* Masses at t = 0 by the samples' rule: atoms of the prior are their own modes; else draws are counted. */
-static fsl_status masses_at_0(fsl_ctx *ctx, const fsl_scene *scene, double *mass) {
-  const fsl_truth *truth = scene->setting.truth;
-  if (fsl_mixture_is_atomic(scene->prior)) {
-    for (size_t k = 0; k < scene->n_modes; k++) mass[k] = truth->mode_weight[k];
-    return FSL_OK;
-  }
+static fsl_status count_at_0(fsl_ctx *ctx, const fsl_scene *scene, double *mass) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   fsl_truth_stream stream;
   fsl_key key;
   FSL_TRY(fsl_scene_key(ctx, scene->setting.key, "truth at 0", &key));
-  FSL_TRY(fsl_truth_stream_create(ctx, &truth->law, 1, 0, key, scene->truth.total, &stream));
+  FSL_TRY(fsl_truth_stream_create(ctx, &scene->setting.truth->law, 1, 0, key, scene->truth.total, &stream));
   census c = {.modes = true, .mass = mass};
   FSL_TRY(count_all(ctx, scene, &stream, &c));
   fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+/* Masses at t = 0 by the samples' rule: atoms of the prior are their own modes; else draws are counted, once for all
+ * t. */
+static fsl_status masses_at_0(fsl_ctx *ctx, const fsl_scene *scene, const double **out) {
+  fsl_scene_common *const common = scene->setting.common;
+  double *mass;
+  *out = scene->setting.truth->mode_weight;
+  if (fsl_mixture_is_atomic(scene->prior)) return FSL_OK;
+  if (common != NULL && common->mass_at_0 != NULL) {
+    *out = common->mass_at_0;
+    return FSL_OK;
+  }
+  FSL_GET(ctx, mass, scene->n_modes);
+  FSL_TRY(count_at_0(ctx, scene, mass));
+  if (common != NULL) common->mass_at_0 = mass;
+  *out = mass;
   return FSL_OK;
 }
 
@@ -95,11 +107,8 @@ static uint32_t main_mode(size_t n, const double *weight) {
 
 static fsl_status masses_prepare(fsl_ctx *ctx, fsl_scene *scene, double *mass, double *pooled) {
   const bool at_0 = scene->setting.t == 0;
-  double *mass_at_0 = mass;
-  if (!at_0 && fsl_scene_wants(scene, FSL_PRIOR_HALLUCINATION)) {
-    FSL_GET(ctx, mass_at_0, scene->n_modes);
-    FSL_TRY(masses_at_0(ctx, scene, mass_at_0));
-  }
+  const double *mass_at_0 = mass;
+  if (!at_0 && fsl_scene_wants(scene, FSL_PRIOR_HALLUCINATION)) FSL_TRY(masses_at_0(ctx, scene, &mass_at_0));
   if (at_0 && fsl_mixture_is_atomic(scene->prior))
     for (size_t k = 0; k < scene->n_modes; k++) mass[k] = scene->setting.truth->mode_weight[k];
   scene->mass = mass;

@@ -15,6 +15,21 @@ static bool wants_modes(const fsl_scene *scene) {
          fsl_scene_wants(scene, FSL_WITHIN_MODE_SPREAD);
 }
 
+static fsl_status prepare_lines_at_0(fsl_ctx *ctx, fsl_scene *scene) {
+  fsl_scene_common *const common = scene->setting.common;
+  fsl_line *line;
+  if (common != NULL && common->line_at_0 != NULL) {
+    scene->line_at_0 = common->line_at_0;
+    return FSL_OK;
+  }
+  FSL_GET(ctx, line, scene->directions.n_random);
+  FSL_TRY(
+      fsl_sliced_project(ctx, &scene->setting.truth->law, 1, 0, &scene->directions, scene->directions.n_random, line));
+  scene->line_at_0 = line;
+  if (common != NULL) common->line_at_0 = line;
+  return FSL_OK;
+}
+
 static fsl_status prepare_lines(fsl_ctx *ctx, fsl_scene *scene) {
   const fsl_mixture *law = &scene->setting.truth->law;
   fsl_line *line;
@@ -23,12 +38,7 @@ static fsl_status prepare_lines(fsl_ctx *ctx, fsl_scene *scene) {
     FSL_TRY(fsl_sliced_project(ctx, law, scene->a, scene->v, &scene->directions, scene->directions.n, line));
     scene->line = line;
   }
-  if (fsl_scene_wants(scene, FSL_STOPPING_ERROR)) {
-    FSL_GET(ctx, line, scene->directions.n_random);
-    FSL_TRY(fsl_sliced_project(ctx, law, 1, 0, &scene->directions, scene->directions.n_random, line));
-    scene->line_at_0 = line;
-  }
-  return FSL_OK;
+  return fsl_scene_wants(scene, FSL_STOPPING_ERROR) ? prepare_lines_at_0(ctx, scene) : FSL_OK;
 }
 
 static fsl_status prepare_kernel(fsl_ctx *ctx, fsl_scene *scene) {

@@ -71,7 +71,9 @@ static void atoms_match_double_sums(void **state) {
   check_atoms(1, 3);
   check_atoms(1, 300); /* tabulated */
   check_atoms(3, 50);
+  check_atoms(3, 259); /* a whole tile and part of one */
   check_atoms(20, 50); /* by products of matrices */
+  check_atoms(20, 515);
 }
 
 /* Quadrature of a rotated normal over its principal axes gives weighted points. */

@@ -66,17 +66,24 @@ static void stop(world *w) {
   fsl_arena_destroy(w->ctx.arena);
 }
 
-static fsl_scene *scene_at(world *w, double t, uint32_t metrics) {
+static fsl_scene *sharing_scene_at(world *w, double t, uint32_t metrics, fsl_regions *regions,
+                                   fsl_scene_common *common) {
   const fsl_scene_setting setting = {.problem = &w->problem,
                                      .truth = &w->truth,
                                      .diffusion = &w->diffusion,
                                      .t = t,
                                      .particles = 2048,
                                      .metrics = metrics,
-                                     .key = key};
+                                     .key = key,
+                                     .regions = regions,
+                                     .common = common};
   fsl_scene *scene;
   must(fsl_scene_create(&w->ctx, &setting, &scene));
   return scene;
+}
+
+static fsl_scene *scene_at(world *w, double t, uint32_t metrics) {
+  return sharing_scene_at(w, t, metrics, NULL, NULL);
 }
 
 static double a_at(const world *w, double t) {
@@ -407,6 +414,39 @@ static void without_a_truth_nothing_is_graded_against_it(void **state) {
   stop(&w);
 }
 
+/* Two measurements of one prior, two times each. What is shared is used: a region that was altered shows. */
+static void scenes_that_share_grade_as_those_that_do_not(void **state) {
+  enum { N = 400 };
+  (void)state;
+  const double y[2][2] = {{0.3, 1}, {-1, 0.4}}, times[] = {0.05, 0.4};
+  const fsl_mixture prior = standard_normal(2);
+  const uint32_t metrics = EVERY & ~(1U << FSL_MMD2);
+  double x[2 * N], alone[FSL_N_METRICS], shared[FSL_N_METRICS];
+  fsl_regions regions = {0};
+  fsl_normals((fsl_key){{6, 7}}, 0, 0, (size_t)2 * N, x);
+  for (size_t i = 0; i < 2; i++) {
+    world w;
+    fsl_scene_common common = {0};
+    start(&w, &prior, y[i], 0.5);
+    for (size_t t = 0; t < 2; t++) {
+      must(fsl_scene_grade(&w.ctx, scene_at(&w, times[t], metrics), N, x, alone, NULL));
+      must(fsl_scene_grade(&w.ctx, sharing_scene_at(&w, times[t], metrics, &regions, &common), N, x, shared, NULL));
+      assert_memory_equal(alone, shared, sizeof alone);
+      assert_int_equal(regions.n, i == 0 ? t + 1 : 2);
+    }
+    assert_non_null(common.mass_at_0);
+    assert_non_null(common.line_at_0);
+    if (i == 1) regions.entry[0].threshold = NAN;
+    must(fsl_scene_grade(&w.ctx, sharing_scene_at(&w, times[0], metrics, &regions, &common), N, x, shared, NULL));
+    assert_true(isnan(shared[FSL_LIKELIHOOD_HALLUCINATION]) == (i == 1));
+    w.prior.identity.low = 1; /* another prior has a region of its own */
+    must(fsl_scene_grade(&w.ctx, sharing_scene_at(&w, times[0], metrics, &regions, &common), N, x, shared, NULL));
+    assert_int_equal(regions.n, 3);
+    regions.n = regions.next = 2;
+    stop(&w);
+  }
+}
+
 static void what_is_not_wanted_is_not_there(void **state) {
   (void)state;
   world w;
@@ -439,6 +479,7 @@ int main(void) {
       cmocka_unit_test(the_distance_between_sets_is_a_mean_over_directions),
       cmocka_unit_test(lost_particles_are_left_out_up_to_one_in_a_hundred),
       cmocka_unit_test(without_a_truth_nothing_is_graded_against_it),
+      cmocka_unit_test(scenes_that_share_grade_as_those_that_do_not),
       cmocka_unit_test(what_is_not_wanted_is_not_there),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
