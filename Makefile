@@ -108,7 +108,8 @@ $(BUILD)/bench/job: WRAP := fsl_posterior_moments
 bench: all $(BENCH_PROGRAMS) ## how fast fslens is beside plain NumPy and PyTorch: a table and $(BUILD)/bench.json (BENCH=short: seconds)
 	@$(PYTHON) tools/bench/run.py $(BUILD) $(BENCH)
 
-bench-readme: ## put the last benchmark's table and plot into README.md (needs matplotlib)
+bench-readme: ## put the last benchmark's table and plot into README.md
+	@$(PYTHON) -c 'import matplotlib' 2>/dev/null || tools/install-deps.sh bench
 	@$(PYTHON) tools/bench/readme.py $(BUILD)/bench.json
 
 # ---- tests -----------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ def main():
     try:
         import plot
     except ImportError:
-        sys.exit("bench-readme: needs matplotlib: `tools/install-deps.sh bench`, or PYTHON=one that has it")
+        sys.exit("bench-readme: needs matplotlib in this Python: PYTHON=another one says which")
     text = README.read_text()
     before, rest = text.split(START)
     _, after = rest.split(END)
