@@ -148,7 +148,7 @@ def two_ranks(runner):
     short = runner.bench.short
     spec = runner.spec(name="mixed", prior=MIXED_PRIORS, approximation="[fsr, sigma-dps, zeta-dps, pigdm, tmpd]",
                        n_train="[64, 128]" if short else "[512, 1024, 2048, 4096]", replicates=1 if short else 4,
-                       steps=5 if short else 100, particles=32 if short else 256)
+                       steps=5 if short else 50, particles=32 if short else 256)
     walls = Walls(**{"2 ranks": [], "two processes": [], "one process": []})
     for repeat in range(1 if short else 3):
         for name, ranks, copies in (("2 ranks", 3, 1), ("two processes", 1, 2), ("one process", 1, 1))[:2 if repeat else 3]:
