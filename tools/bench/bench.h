@@ -18,6 +18,7 @@ typedef struct bench_setting {
   double t;          /* the one time at which states are, instead of samples of a schedule; 0: those */
   double tolerance;  /* of the moment tree; 0: brute force alone */
   bool single;       /* fp32 */
+  bool whole;        /* leaves nothing out */
   const char *kind;  /* of approximation */
   const char *file;  /* where atoms, states and answers are written, see bench_write; NULL: nowhere */
   const char *spec, *isa;

@@ -5,6 +5,20 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "posterior/pass.h"
+
+/* whole=1: nothing is left out, however small its weight. Linked with --wrap=fsl_tiles_load. */
+static bool whole;
+
+void __real_fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, fsl_tile *out);
+void __wrap_fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, fsl_tile *out);
+
+void __wrap_fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, fsl_tile *out) {
+  __real_fsl_tiles_load(pass, tiles, first, out);
+#if defined BENCH_WHOLE
+  out->whole = whole;
+#endif
+}
 
 typedef struct sample {
   double a, v;
@@ -64,6 +78,7 @@ static void write_file(work *w, const char *path) {
 int main(int argc, char **argv) {
   const bench_setting setting = bench_read_setting(argc, argv);
   work w;
+  whole = setting.whole;
   bench_create(&w.b, &setting);
   w.posterior = bench_posterior(&w.b);
   w.samples = calloc(setting.samples, sizeof *w.samples);

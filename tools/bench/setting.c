@@ -55,6 +55,7 @@ bench_setting bench_read_setting(int argc, char **argv) {
                             {.name = "t", .real = &s.t},
                             {.name = "tolerance", .real = &s.tolerance},
                             {.name = "single", .yes = &s.single},
+                            {.name = "whole", .yes = &s.whole},
                             {.name = "kind", .text = &s.kind},
                             {.name = "file", .text = &s.file},
                             {.name = "spec", .text = &s.spec},
