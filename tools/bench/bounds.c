@@ -8,6 +8,12 @@
 #include "loops.h"
 #include "posterior/kernel.h"
 
+#if defined __clang__
+static const char compiler[] = __VERSION__; /* says its name */
+#else
+static const char compiler[] = "gcc " __VERSION__;
+#endif
+
 typedef struct work {
   const bench_loops *loops;
   _Alignas(64) double in[BENCH_EXPONENTIALS];
@@ -39,7 +45,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < fsl_kernel_count(); i++)
     length +=
         snprintf(about + length, sizeof about - (size_t)length, "%s\"%s\"", i > 0 ? ", " : "", fsl_kernel_at(i)->name);
-  snprintf(about + length, sizeof about - (size_t)length, "], \"compiler\": \"%s\"", __VERSION__);
+  snprintf(about + length, sizeof about - (size_t)length, "], \"compiler\": \"%s\"", compiler);
   w.loops = find(name);
   for (size_t i = 0; i < BENCH_EXPONENTIALS; i++) w.in[i] = -30.0 * (double)i / BENCH_EXPONENTIALS;
   bench_serve(about, one_loop, &w);

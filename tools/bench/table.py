@@ -55,29 +55,30 @@ def percent(row):
 
 
 README_ROWS = (  # name of a row, what it says
-    ("means-d1-numpy", "both posterior means, d 1, N 1e3, 256 states: speed against NumPy", times),
-    ("means-d2-numpy", "d 2, N 1e4, 1024 states", times),
-    ("means-d8-numpy", "d 8, N 1e4, 1024 states", times),
-    ("means-d64-numpy", "d 64, N 1e4, 1024 states", times),
-    ("means-d784-numpy", "d 784, N 1e4, 256 states", times),
-    ("means-single-d8-numpy", "d 8 in single precision, both", times),
-    ("exp-d2", "d 2: share of the speed of bare exponentials", percent),
-    ("peak-d64", "d 64: share of the peak of multiply-adds", percent),
-    ("peak-d784", "d 784: share of the peak of multiply-adds", percent),
-    ("schedule-d1-n1e6-numpy", "500 steps, d 1, N 1e6, from the training set on: speed against NumPy", times),
-    ("schedule-d2-n1e4-numpy", "d 2, N 1e4", times),
-    ("schedule-d2-n1e6-numpy", "d 2, N 1e6", times),
-    ("tree-1e-08", "d 2, N 1e6: tree certified at 1e-8 against our direct sums", times),
-    ("tree-1e-10", "d 2, N 1e6: certified at 1e-10", times),
+    ("means-d1-numpy", "both means, d 1, N 1e3, 256 states: speed against NumPy", times),
+    ("means-d2-numpy", "both means, d 2, N 1e4, 1024 states: against NumPy", times),
+    ("means-d8-numpy", "both means, d 8, N 1e4, 1024 states: against NumPy", times),
+    ("means-d64-numpy", "both means, d 64, N 1e4, 1024 states: against NumPy", times),
+    ("means-d784-numpy", "both means, d 784, N 1e4, 256 states: against NumPy", times),
+    ("means-single-d8-numpy", "both means, d 8, both in single precision: against NumPy", times),
+    ("exp-d2", "both means, d 2: share of the speed of bare exponentials", percent),
+    ("peak-d64", "both means, d 64: share of the peak of multiply-adds", percent),
+    ("peak-d784", "both means, d 784: share of the peak of multiply-adds", percent),
+    ("schedule-d1-n1e4-numpy", "500 steps from the training set on, d 1, N 1e4: against NumPy", times),
+    ("schedule-d1-n1e6-numpy", "500 steps from the training set on, d 1, N 1e6: against NumPy", times),
+    ("schedule-d2-n1e4-numpy", "500 steps from the training set on, d 2, N 1e4: against NumPy", times),
+    ("schedule-d2-n1e6-numpy", "500 steps from the training set on, d 2, N 1e6: against NumPy", times),
+    ("tree-1e-08", "500 steps, d 2, N 1e6: tree certified at 1e-8 against our direct sums", times),
+    ("tree-1e-10", "500 steps, d 2, N 1e6: tree certified at 1e-10 against our direct sums", times),
     ("skip-digits", "500 steps, digits, d 64: what leaving out negligible work gains", times),
-    ("skip-clusters", "500 steps, d 64, N 1e5, 100 clusters: the same", times),
-    ("step-sigma-dps", "a step of sigma-dps against one of fsr, d 8, N 1e4", times),
-    ("step-tmpd", "a step of tmpd, m 4, against one of fsr", times),
-    ("job", "a whole fsr job, d 8, N 1e4, against its passes over the atoms", times),
-    ("ranks-two", "a grid of mixed jobs on 2 ranks, against 2 processes on their own", percent),
-    ("group-two", "one job, N 4e6, d 8, on a group of 2 ranks against 1", times),
-    ("tiny-ranks", "time a tiny job takes beside its computing", lambda row: f"{row['figure']:.0f} us"),
-    ("master-share", "a master's share of a core", lambda row: f"{row['figure']:.1f} %"),
+    ("skip-clusters", "500 steps, d 64, N 1e5, 100 clusters: what leaving out negligible work gains", times),
+    ("step-sigma-dps", "a step of sigma-dps takes, in steps of fsr, d 8, N 1e4", times),
+    ("step-tmpd", "a step of tmpd takes, in steps of fsr, d 8, N 1e4, m 4", times),
+    ("job", "a whole fsr job takes, in its own passes over the atoms, d 8, N 1e4", times),
+    ("ranks-two", "speed of 2 ranks on a grid of mixed jobs, against 2 processes on their own", percent),
+    ("group-two", "one job, N 4e6, d 8: speed of a group of 2 ranks against 1", times),
+    ("tiny-ranks", "time of a tiny job beside its computing", lambda row: f"{row['figure']:.0f} us"),
+    ("master-share", "share of a core that a master takes", lambda row: f"{row['figure']:.1f} %"),
 )
 
 
@@ -90,7 +91,7 @@ def markdown(found):
     about, versions, rows = found["machine"], found["versions"], {row["name"]: row for row in found["rows"]}
     lines = ["| what, on one core unless said | goal | measured |", "|---|---|---|"]
     lines += [f"| {what} | {short_goal(rows[name])} | {say(rows[name])} |" for name, what, say in README_ROWS if name in rows]
-    lines += ["", f"{about['processor']}, {about['cores']} cores, {instructions(about)}, GCC or Clang {versions['compiler']}, "
+    lines += ["", f"{about['processor']}, {about['cores']} cores, {instructions(about)}, {versions['compiler']}, "
               f"NumPy {versions['numpy']} on OpenBLAS for {about['openblas_core']}; commit {versions['fslens']}, "
               f"{found['date']}.", "",
               "![Seconds of a whole schedule against N: fslens, its direct sums, NumPy](tools/bench/schedule.svg)", ""]
