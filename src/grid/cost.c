@@ -11,10 +11,12 @@ static const double pair_seconds = 0.7e-9;      /* one (state, atom): exp and bo
 static const double pair_axis_seconds = 0.1e-9; /* and for each dimension */
 static const double state_axis_seconds = 40e-9; /* a state's dimension, a step: noise, update */
 static const double sorted_seconds = 25e-9;     /* a sample in one sorted projection */
+static const double line_seconds = 70e-6;       /* a projection's distribution against truth's, whatever is in it */
+static const double projected_seconds = 15e-9;  /* an atom's dimension along a line */
 static const double kernel_seconds = 2e-9;      /* a pair in mmd2, and each dimension a fifth of it */
 static const double draw_seconds = 20e-9;       /* a component of a prior draw */
 static const double quadrature_points = 4000;   /* of score errors in one dimension */
-static const double job_seconds = 1e-3;
+static const double job_seconds = 1e-4;
 static const size_t sampled_truth_bytes = 300 << 20; /* 2^24 likelihoods, and two sets of draws that are kept */
 
 typedef struct sizes {
@@ -47,7 +49,7 @@ static double pass_seconds(sizes s, double states) {
 
 static double grade_seconds(sizes s) {
   const double pairs = fmin(s.particles, 2048) * fmin(s.particles, 2048) / 2;
-  return 3 * s.directions * s.particles * sorted_seconds + pairs * kernel_seconds * (1 + s.d / 5);
+  return s.directions * (line_seconds + 3 * s.particles * sorted_seconds) + pairs * kernel_seconds * (1 + s.d / 5);
 }
 
 /* What the first job of a problem makes for all: at each time the density region's prior draws, and the truth's draws
@@ -67,7 +69,8 @@ static double truth_seconds(const fsl_spec *spec, const fsl_job *job, sizes s) {
 }
 
 static double reference_seconds(sizes s) {
-  return s.times * (pass_seconds(s, 512) + s.directions * s.atoms * sorted_seconds) + s.atoms * s.d * draw_seconds;
+  const double line = line_seconds + s.atoms * (sorted_seconds + s.d * projected_seconds);
+  return (s.times + 1) * (pass_seconds(s, 512) + s.directions * line) + s.atoms * s.d * draw_seconds;
 }
 
 static double run_seconds(const fsl_job *job, sizes s, double refine) {
@@ -80,7 +83,7 @@ static double score_error_seconds(const fsl_spec *spec, const fsl_job *job, size
   const uint32_t scores = 1u << FSL_SCORE_ERROR | 1u << FSL_SCORE_ERROR_ABS | 1u << FSL_PATH_KL;
   if (job->approximation->score == NULL || (spec->metrics & scores) == 0) return 0;
   const double states = s.d == 1 ? fmax(quadrature_points, s.particles) : s.particles;
-  return (33 + s.times) * (2 + job->approximation->extra_passes) * pass_seconds(s, states);
+  return (33 + s.times) * (1 + job->approximation->extra_passes) * pass_seconds(s, states);
 }
 
 static double seconds_of(const fsl_spec *spec, const fsl_job *job, sizes s) {
