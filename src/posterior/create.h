@@ -39,5 +39,7 @@ const double *fsl_posterior_log_likelihood(const fsl_posterior *posterior, size_
 double fsl_posterior_log_evidence(const fsl_posterior *posterior);
 /* Bytes a rank needs for a shard of n atoms in d dimensions with m measurements, and for b states: the cost model's. */
 size_t fsl_posterior_bytes(uint64_t n_atoms, size_t d, size_t m, size_t n_states);
+/* What a posterior in single precision needs beside that. */
+size_t fsl_posterior_single_bytes(uint64_t n_atoms, size_t d);
 
 #endif

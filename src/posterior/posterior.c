@@ -231,6 +231,10 @@ size_t fsl_posterior_bytes(uint64_t n_atoms, size_t d, size_t m, size_t n_states
   return atoms + sizeof(double) * 2 * n_states * record;
 }
 
+size_t fsl_posterior_single_bytes(uint64_t n_atoms, size_t d) {
+  return (size_t)n_atoms * d * sizeof(float);
+}
+
 /* ---- questions --------------------------------------------------------------------------------------------------- */
 
 /* Gives work space back, also after a failure. */

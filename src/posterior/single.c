@@ -190,22 +190,26 @@ static void unpack_cross(const fsl_pass *pass, double factor, size_t lanes, size
   for (size_t j = 0; j < pass->p; ++j) record[FSL_PARTIAL_VEC + j] = factor * tile->vec[j * lanes + k];
 }
 
+static void unpack(const fsl_pass *pass, double scale, const double *centre, const fsl_single_tiles *tiles, size_t t,
+                   size_t k, double *record) {
+  const size_t lanes = pass->kernel->single->lanes;
+  const fsl_single_tile *tile = &tiles->tile[t];
+  if (pass->what == FSL_PASS_CROSS) {
+    unpack_cross(pass, scale * scale * tiles->u_scale[t][k], lanes, k, tile, record);
+    return;
+  }
+  unpack_side(pass, scale, centre, lanes, k, tile->max, tile->sum, tile->vec, record);
+  if (tile->posterior)
+    unpack_side(pass, scale, centre, lanes, k, tile->post_max, tile->post_sum, tile->post_vec,
+                record + fsl_partial_side(pass->shape));
+}
+
 void fsl_single_block(const fsl_pass *pass, const fsl_single *single, const fsl_single_tiles *tiles,
                       const fsl_block *block, size_t leaf, size_t offset, size_t first, double *records) {
-  const size_t lanes = pass->kernel->single->lanes;
-  const size_t width = fsl_partial_width(pass->shape), side = fsl_partial_side(pass->shape);
-  const double *centre = single->centre + leaf * pass->d, scale = single->scale;
+  const size_t lanes = pass->kernel->single->lanes, width = fsl_partial_width(pass->shape);
+  const double *centre = single->centre + leaf * pass->d;
   run_kernel(pass, single, tiles, block, centre, offset, first);
-  for (size_t i = 0; i < tiles->lanes && first + i < pass->n; ++i) {
-    const size_t t = i / lanes, k = i % lanes;
-    const fsl_single_tile *tile = &tiles->tile[t];
-    double *record = records + i * width;
-    if (pass->what == FSL_PASS_CROSS) {
-      unpack_cross(pass, scale * scale * tiles->u_scale[t][k], lanes, k, tile, record);
-      continue;
-    }
-    unpack_side(pass, scale, centre, lanes, k, tile->max, tile->sum, tile->vec, record);
-    if (tile->posterior)
-      unpack_side(pass, scale, centre, lanes, k, tile->post_max, tile->post_sum, tile->post_vec, record + side);
-  }
+  for (size_t t = 0, i = first; t < FSL_SINGLE_TILES; ++t)
+    for (size_t k = 0; k < lanes && i < pass->n; ++k, ++i)
+      unpack(pass, single->scale, centre, tiles, t, k, records + (i - first) * width);
 }
