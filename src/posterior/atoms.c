@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/linalg.h"
+#include "posterior/arrange.h"
 #include "posterior/internal.h"
 
 static uint64_t leaf_size_most(const fsl_atom_set *set) {
@@ -17,7 +18,6 @@ static size_t offset_of(const fsl_atom_set *set, size_t leaf) {
 fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset) {
   const size_t first = offset_of(set, leaf), n = offset_of(set, leaf + 1) - first;
   *offset = first;
-  const bool wide = set->centre != NULL;
   return (fsl_block){.n = n,
                      .d = set->d,
                      .x = set->x + first * set->d,
@@ -26,9 +26,7 @@ fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset) {
                      .likelihood = set->likelihood + first,
                      .chunk_max = set->chunk_max + (leaf - set->first_leaf) * set->chunks,
                      .adjust = set->adjust != NULL ? set->adjust + first : NULL,
-                     .centre = wide ? set->centre + (leaf - set->first_leaf) * set->d : NULL,
-                     .square = wide ? set->square + first : NULL,
-                     .reach = wide ? set->reach[leaf - set->first_leaf] : 0.0};
+                     .arrangement = set->arrangement != NULL ? set->arrangement + (leaf - set->first_leaf) : NULL};
 }
 
 /* ---- a pass over the leaves ------------------------------------------------------------------------------------- */
@@ -192,21 +190,17 @@ static fsl_status find_chunks(fsl_ctx *ctx, fsl_atom_set *set) {
   return FSL_OK;
 }
 
-static fsl_status find_centres(fsl_ctx *ctx, fsl_atom_set *set) {
-  double *centre, *square, *reach;
+static fsl_status arrange(fsl_ctx *ctx, fsl_atom_set *set) {
+  fsl_arrangement *arrangement;
   if (set->d < FSL_WIDE) return FSL_OK;
-  FSL_GET(ctx, centre, set->own_leaves * set->d);
-  FSL_GET(ctx, square, set->n);
-  FSL_GET(ctx, reach, set->own_leaves);
+  FSL_GET(ctx, arrangement, set->own_leaves);
   for (size_t leaf = 0; leaf < set->own_leaves; ++leaf) {
     size_t offset;
     const fsl_block block = fsl_atoms_leaf(set, set->first_leaf + leaf, &offset);
     FSL_TRY(fsl_check_stop(ctx));
-    fsl_block_centre(&block, centre + leaf * set->d, square + offset, reach + leaf);
+    FSL_TRY(fsl_arrange(ctx, &block, arrangement + leaf));
   }
-  set->centre = centre;
-  set->square = square;
-  set->reach = reach;
+  set->arrangement = arrangement;
   return FSL_OK;
 }
 
@@ -227,7 +221,7 @@ static fsl_status prepare(fsl_ctx *ctx, const fsl_problem *problem, fsl_atom_set
   double *cumulative;
   FSL_TRY(find_likelihoods(ctx, problem, set));
   FSL_TRY(find_chunks(ctx, set));
-  FSL_TRY(find_centres(ctx, set));
+  FSL_TRY(arrange(ctx, set));
   FSL_GET(ctx, cumulative, set->n);
   for (size_t i = 0; i < set->own_leaves; ++i) find_leaf(set, set->first_leaf + i, cumulative, leaf_log);
   set->cumulative = cumulative;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/linalg.h"
+#include "posterior/arrange.h"
 #include "posterior/internal.h"
 
 #define LOG_2_PI 1.8378770664093454836
@@ -96,12 +97,10 @@ fsl_status fsl_group_noised(fsl_ctx *ctx, const fsl_group *group, size_t d, doub
                            .q = d,
                            .inner = group->mean};
   if (d < FSL_WIDE) return FSL_OK;
-  double *centre, *square;
-  FSL_GET(ctx, centre, d);
-  FSL_GET(ctx, square, group->n);
-  fsl_block_centre(&out->block, centre, square, &out->block.reach);
-  out->block.centre = centre;
-  out->block.square = square;
+  fsl_arrangement *arrangement;
+  FSL_GET(ctx, arrangement, 1);
+  FSL_TRY(fsl_arrange(ctx, &out->block, arrangement));
+  out->block.arrangement = arrangement;
   return FSL_OK;
 }
 

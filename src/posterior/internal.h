@@ -14,19 +14,19 @@ struct fsl_atom_set {
   size_t n_leaves, first_leaf, own_leaves; /* of the whole set; this rank's */
   uint64_t n_total;
   bool sharded;
-  size_t chunks;                         /* stride of chunk_max from leaf to leaf */
-  const double *x;                       /* (n, d) */
-  const double *log_weight;              /* n: log pi_i; NULL: all -log_norm */
-  double log_norm;                       /* log N for equal weights, 0 otherwise */
-  const double *log_likelihood;          /* n */
-  const double *likelihood;              /* n, see fsl_block */
-  const double *chunk_max;               /* (own_leaves, chunks) */
-  const double *forward;                 /* (n, m): A(x_i) */
-  const double *adjust;                  /* n or NULL, see fsl_block */
-  const double *centre, *square, *reach; /* (own_leaves, d), n, own_leaves; NULL where narrow: see fsl_block */
-  const uint32_t *mode_of;               /* n or NULL */
-  const double *cumulative;              /* n: of W_i within each leaf, up to about 1 */
-  const double *leaf_log;                /* n_leaves: log sum of pi_i exp(l_i) */
+  size_t chunks;                      /* stride of chunk_max from leaf to leaf */
+  const double *x;                    /* (n, d) */
+  const double *log_weight;           /* n: log pi_i; NULL: all -log_norm */
+  double log_norm;                    /* log N for equal weights, 0 otherwise */
+  const double *log_likelihood;       /* n */
+  const double *likelihood;           /* n, see fsl_block */
+  const double *chunk_max;            /* (own_leaves, chunks) */
+  const double *forward;              /* (n, m): A(x_i) */
+  const double *adjust;               /* n or NULL, see fsl_block */
+  const fsl_arrangement *arrangement; /* own_leaves; NULL where few dimensions need none */
+  const uint32_t *mode_of;            /* n or NULL */
+  const double *cumulative;           /* n: of W_i within each leaf, up to about 1 */
+  const double *leaf_log;             /* n_leaves: log sum of pi_i exp(l_i) */
   double log_evidence;
   const fsl_single *single; /* NULL: double precision alone */
 };

@@ -11,7 +11,20 @@
 #include "fslens/base.h"
 
 enum { FSL_CHUNK = 64, FSL_MAX_LANES = 16, FSL_WIDE = 9 }; /* the wide kernels serve from this d on */
-#define FSL_FLOOR (-1e300) /* the running maximum before any atom: finite, so that differences are */
+#define FSL_WIDE_STRIDE(d)      ((((d) + 7) / 8 | 1) * 8)
+#define FSL_WIDE_WORK(d, lanes) ((d) * (lanes) + FSL_CHUNK * FSL_WIDE_STRIDE(d))
+#define FSL_FLOOR               (-1e300) /* the running maximum before any atom: finite, so that differences are */
+
+/* A block as the wide kernels take it (see arrange.h). */
+typedef struct fsl_arrangement {
+  const uint32_t *order; /* n: atoms, in chunks of FSL_CHUNK */
+  /* n, in that order, as in the block; NULL where it has none, but for the weights */
+  const double *log_weight, *log_likelihood, *likelihood;
+  const double *chunk_max;
+  const double *centre; /* d: the mean of the atoms */
+  const double *square; /* n: |x_i - centre|^2 */
+  double radius, reach; /* the largest |x_i - centre|; the same + |centre| */
+} fsl_arrangement;
 
 /* n atoms, cut into chunks of FSL_CHUNK from the first on. */
 typedef struct fsl_block {
@@ -24,13 +37,11 @@ typedef struct fsl_block {
   const double *adjust;         /* n: added to logit_i in the entropy, merging equal atoms; NULL: 0 */
   const uint32_t *mode_of;      /* n; NULL: atom i is mode first_mode + i */
   size_t first_mode;
-  size_t p;              /* payload: what is averaged */
-  const double *payload; /* (n, p) */
-  size_t q;              /* inner: what is projected on u */
-  const double *inner;   /* (n, q) */
-  const double *centre;  /* d: a point amid the atoms, for the wide kernels, as are */
-  const double *square;  /* n: |x_i - centre|^2 */
-  double reach;          /* |centre| + the largest |x_i - centre| */
+  size_t p;                           /* payload: what is averaged */
+  const double *payload;              /* (n, p) */
+  size_t q;                           /* inner: what is projected on u */
+  const double *inner;                /* (n, q) */
+  const fsl_arrangement *arrangement; /* for the wide kernels */
 } fsl_block;
 
 typedef struct fsl_tile {
@@ -45,7 +56,8 @@ typedef struct fsl_tile {
   double *max, *sum, *energy, *vec;       /* lanes, lanes, lanes, (p, lanes) */
   double *post_max, *post_sum, *post_vec; /* lanes, lanes, (p, lanes) */
   size_t count;                           /* wide: lanes in use, from the first on */
-  double *work;                           /* wide: (d, lanes) */
+  double *work;                           /* wide: FSL_WIDE_WORK(d, lanes) */
+  bool whole;                             /* wide: skip nothing (to measure and to test what is skipped) */
 } fsl_tile;
 
 /* The same questions for many dimensions, with tiles of their own; see kernel_wide.c. */

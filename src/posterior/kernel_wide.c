@@ -32,7 +32,7 @@ enum { ROWS = 4, DIMS = 2 };
 
 #define ALONE static __attribute__((noinline)) /* inner loops that need every register */
 
-enum { V = 2, LANES = V * WIDTH, PANELS = 4, TILE = PANELS * LANES, ROW_OF_TILE = PANELS * V };
+enum { V = 2, LANES = V * WIDTH, PANELS = WIDTH == 8 ? 4 : 8, TILE = PANELS * LANES, ROW_OF_TILE = PANELS * V };
 enum { DEPTH = 128, DIMS_BLOCK = 48 }; /* dimensions at a time: of the first product, of the second */
 enum { PRIOR, POSTERIOR, EITHER };
 
@@ -57,7 +57,11 @@ typedef struct wide {
   const fsl_tile *tile;
   double least, cut; /* weights below `least` are 0; those of logits `cut` below the maximum are */
   size_t panels;
-  size_t first, n; /* the chunk: atoms first .. first+n-1 of the block */
+  size_t first, n; /* the chunk: atoms first .. first+n-1 of the arrangement */
+  const fsl_arrangement *arrangement;
+  const uint32_t *order; /* of the chunk */
+  double *packed;        /* (n, stride): its atoms */
+  size_t stride;
   panel panel[PANELS];
 } wide;
 
@@ -87,12 +91,20 @@ INLINE vec smaller(vec a, vec b) {
 #endif
 }
 
+/* Values that come with the atoms of a chunk: values[row[i] * stride + j]. */
+typedef struct columns {
+  const double *values;
+  size_t stride;
+  const uint32_t *row;
+} columns;
+
 INLINE vec *sums_of(double *values) {
   return (vec *)(void *)values;
 }
 
 /* ---- logits ------------------------------------------------------------------------------------------------------ */
 
+/* out (rows) = or += z.x of d dimensions */
 INLINE void dot_rows(int rows, const vec *z, size_t d, const double *x, size_t stride, bool go_on, vec (*out)[V]) {
   vec s[ROWS][V];
   UNROLL_ALL for (int i = 0; i < rows; ++i) UNROLL for (int v = 0; v < V; ++v) s[i][v] = go_on ? out[i][v] : (vec){0};
@@ -117,32 +129,46 @@ ALONE void dot_one(const vec *z, size_t d, const double *x, size_t stride, bool 
   dot_rows(1, z, d, x, stride, go_on, out);
 }
 
-/* logit = 2h z.x_i of the chunk's atoms */
-INLINE void products(wide *w) {
-  const size_t d = w->b->d;
-  for (size_t j = 0; j < d; j += DEPTH) {
-    const size_t depth = d - j < DEPTH ? d - j : DEPTH;
-    const double *x = w->b->x + w->first * d + j;
-    for (size_t k = 0; k < w->panels; ++k) {
-      vec(*out)[V] = w->panel[k].logit;
-      const vec *z = w->panel[k].z + j * V;
-      size_t i = 0;
-      for (; i + ROWS <= w->n; i += ROWS) dot_many(z, depth, x + i * d, d, j > 0, out + i);
-      for (; i + 4 <= w->n; i += 4) dot_four(z, depth, x + i * d, d, j > 0, out + i);
-      for (; i < w->n; ++i) dot_one(z, depth, x + i * d, d, j > 0, out + i);
-    }
+INLINE void dot_all(const vec *z, size_t d, size_t n, const double *x, size_t stride, bool go_on, vec (*out)[V]) {
+  size_t i = 0;
+  for (; i + ROWS <= n; i += ROWS) dot_many(z, d, x + i * stride, stride, go_on, out + i);
+  for (; i + 4 <= n; i += 4) dot_four(z, d, x + i * stride, stride, go_on, out + i);
+  for (; i < n; ++i) dot_one(z, d, x + i * stride, stride, go_on, out + i);
+}
+
+/* The next chunk may lie elsewhere: no hardware foresees that. */
+INLINE void fetch_next(const wide *w) {
+  const size_t next = w->first + w->n, left = w->b->n - next;
+  for (size_t i = 0; i < left && i < FSL_CHUNK; ++i) {
+    const double *x = w->b->x + w->arrangement->order[next + i] * w->b->d;
+    for (size_t j = 0; j < w->b->d; j += 8) __builtin_prefetch(x + j, 0, 2);
   }
 }
 
-INLINE double weight_of(const fsl_block *b, size_t i) {
-  return b->log_weight != NULL ? b->log_weight[i] : 0.0;
+/* The chunk's atoms one after the other, rows an odd number of cache lines apart: columns of them then spread over the
+ * sets of the cache. */
+INLINE void pack(const wide *w) {
+  const size_t d = w->b->d;
+  for (size_t i = 0; i < w->n; ++i) memcpy(w->packed + i * w->stride, w->b->x + w->order[i] * d, d * sizeof *w->packed);
+  fetch_next(w);
+}
+
+/* logit = 2h z.x_i of the chunk's atoms */
+INLINE void products(wide *w) {
+  const size_t d = w->b->d;
+  pack(w);
+  for (size_t j = 0; j < d; j += DEPTH) {
+    const size_t depth = d - j < DEPTH ? d - j : DEPTH;
+    for (size_t k = 0; k < w->panels; ++k)
+      dot_all(w->panel[k].z + j * V, depth, w->n, w->packed + j, w->stride, j > 0, w->panel[k].logit);
+  }
 }
 
 /* Finishes the logits and finds the largest of each side in this chunk. */
 INLINE void finish_logits(const wide *w, panel *p, const double *l, vec top[V], vec post_top[V]) {
-  const fsl_block *b = w->b;
+  const double *weight = w->arrangement->log_weight + w->first, *square = w->arrangement->square + w->first;
   for (size_t i = 0; i < w->n; ++i) {
-    const double own = weight_of(b, w->first + i) - w->tile->h * b->square[w->first + i];
+    const double own = weight[i] - w->tile->h * square[i];
     UNROLL for (int v = 0; v < V; ++v) {
       const vec logit = (p->logit[i][v] + p->offset[v]) + own;
       p->logit[i][v] = logit;
@@ -156,7 +182,7 @@ ALONE void finish_prior(const wide *w, panel *p, vec top[V]) {
   finish_logits(w, p, NULL, top, NULL);
 }
 ALONE void finish_both(const wide *w, panel *p, vec top[V], vec post_top[V]) {
-  finish_logits(w, p, w->b->log_likelihood + w->first, top, post_top);
+  finish_logits(w, p, w->arrangement->log_likelihood + w->first, top, post_top);
 }
 
 INLINE void find_top(const wide *w, const panel *p, const double *add, vec top[V]) {
@@ -188,7 +214,7 @@ static void distance(const double *x, size_t d, const double *atom, vec out[V]) 
 /* The logits that count, again by differences. */
 static void refine(const wide *w, panel *p, size_t number, bool posterior, vec top[V], vec post_top[V]) {
   const fsl_block *b = w->b;
-  const double *l = posterior ? b->log_likelihood + w->first : NULL;
+  const double *l = posterior ? w->arrangement->log_likelihood + w->first : NULL;
   vec low[V], post_low[V];
   ivec some_count[V];
   UNROLL for (int v = 0; v < V; ++v) {
@@ -198,7 +224,7 @@ static void refine(const wide *w, panel *p, size_t number, bool posterior, vec t
   }
   if (!some_of(some_count[0] | some_count[1])) return;
   for (size_t i = 0; i < w->n; ++i) {
-    const double weight = weight_of(b, w->first + i);
+    const double weight = w->arrangement->log_weight[w->first + i];
     ivec counts[V];
     UNROLL for (int v = 0; v < V; ++v) {
       counts[v] = p->logit[i][v] > low[v];
@@ -207,7 +233,7 @@ static void refine(const wide *w, panel *p, size_t number, bool posterior, vec t
     }
     if (!some_of(counts[0] | counts[1])) continue;
     vec s[V];
-    distance(w->tile->x + number * LANES, b->d, b->x + (w->first + i) * b->d, s);
+    distance(w->tile->x + number * LANES, b->d, b->x + w->order[i] * b->d, s);
     UNROLL for (int v = 0; v < V; ++v) p->logit[i][v] = choose(counts[v], weight - w->tile->h * s[v], p->logit[i][v]);
   }
   find_top(w, p, NULL, top);
@@ -218,7 +244,7 @@ static void refine(const wide *w, panel *p, size_t number, bool posterior, vec t
 
 /* Lists the atoms with any weight on one side; `least` is the smallest weight of all. */
 INLINE void list_rows(const wide *w, panel *p, int list, const vec least[V]) {
-  const bool all = !some_of((least[0] <= 0.0) | (least[1] <= 0.0));
+  const bool all = w->tile->whole || !some_of((least[0] <= 0.0) | (least[1] <= 0.0));
   size_t n = 0;
   for (size_t i = 0; i < w->n; ++i) {
     const vec *weight = p->weight[i] + list * V;
@@ -244,7 +270,7 @@ ALONE void prior_weights(const wide *w, panel *p) {
 /* Both sides with one exponential a pair: q = e L f, f = exp(M + max l - M~). It loses nothing while f < e^600: an e
  * that was flushed belongs to q < e^-100. */
 ALONE void both_weights(const wide *w, panel *p, const vec factor[V]) {
-  const double *likelihood = w->b->likelihood + w->first;
+  const double *likelihood = w->arrangement->likelihood + w->first;
   vec s[V] = {{0}}, sq[V] = {{0}}, least[V] = {splat(1.0), splat(1.0)}, least_q[V] = {splat(1.0), splat(1.0)};
   for (size_t i = 0; i < w->n; ++i) UNROLL for (int v = 0; v < V; ++v) {
       vec e = exponential(p->logit[i][v] - p->max[v]), q = e * likelihood[i] * factor[v];
@@ -267,7 +293,7 @@ ALONE void both_weights(const wide *w, panel *p, const vec factor[V]) {
 
 /* The same for a chunk where some lane needs its own second exponential; the other lanes keep the first way's bits. */
 ALONE void careful_weights(const wide *w, panel *p, const vec factor[V], const vec gap[V]) {
-  const double *l = w->b->log_likelihood + w->first;
+  const double *l = w->arrangement->log_likelihood + w->first;
   vec before[V], s[V] = {{0}}, least[V] = {splat(1.0), splat(1.0)};
   memcpy(before, p->post_sum, sizeof before);
   both_weights(w, p, factor);
@@ -282,7 +308,7 @@ ALONE void careful_weights(const wide *w, panel *p, const vec factor[V], const v
 }
 
 INLINE void posterior_weights(const wide *w, panel *p) {
-  const double most = w->b->chunk_max[w->first / FSL_CHUNK];
+  const double most = w->arrangement->chunk_max[w->first / FSL_CHUNK];
   vec gap[V], factor[V];
   UNROLL for (int v = 0; v < V; ++v) {
     gap[v] = p->max[v] + most - p->post_max[v];
@@ -319,7 +345,7 @@ INLINE int join_lists(const wide *w, panel *p) {
 INLINE void sum_energy(const wide *w, panel *p, const vec old[V], const vec old_sum[V]) {
   vec s[V] = {{0}};
   for (size_t i = 0; i < w->n; ++i) {
-    const double adjust = w->b->adjust != NULL ? w->b->adjust[w->first + i] : 0.0;
+    const double adjust = w->b->adjust != NULL ? w->b->adjust[w->order[i]] : 0.0;
     UNROLL for (int v = 0; v < V; ++v) s[v] +=
         p->weight[i][v] * (larger(p->logit[i][v] - p->max[v], splat(-800.0)) + adjust);
   }
@@ -327,12 +353,9 @@ INLINE void sum_energy(const wide *w, panel *p, const vec old[V], const vec old_
       p->rescale[v] * (p->energy[v] + old_sum[v] * (old[v] - p->max[v])) + s[v];
 }
 
-/* No weight of the chunk is worth anything on either side: what follows would find zeros. */
-INLINE bool is_worthless(const wide *w, const panel *p, const vec top[V], const vec post_top[V]) {
-  ivec worth[V];
-  UNROLL for (int v = 0; v < V; ++v) worth[v] =
-      (top[v] >= p->max[v] + w->cut) | (post_top[v] >= p->post_max[v] + w->cut);
-  return !some_of(worth[0] | worth[1]);
+/* Some weight of a chunk is worth something on the side of these maxima; otherwise what follows would find zeros. */
+INLINE bool is_worth(const wide *w, const vec max[V], const vec top[V]) {
+  return some_of((top[0] >= max[0] + w->cut) | (top[1] >= max[1] + w->cut));
 }
 
 /* From a chunk's products to its weights. */
@@ -352,10 +375,10 @@ INLINE void weigh(const wide *w, size_t number, panel *p, bool posterior) {
   else
     finish_prior(w, p, top);
   if (p->refine) refine(w, p, number, posterior, top, post_top);
-  if (is_worthless(w, p, top, post_top)) return;
+  if (!w->tile->whole && !is_worth(w, p->max, top) && !is_worth(w, p->post_max, post_top)) return;
   UNROLL for (int v = 0; v < V; ++v) p->max[v] = larger(top[v], p->max[v]);
   p->moved[PRIOR] = find_rescale(old, p->max, p->rescale);
-  if (posterior) {
+  if (posterior && (w->tile->whole || is_worth(w, p->post_max, post_top))) {
     UNROLL for (int v = 0; v < V; ++v) p->post_max[v] = larger(post_top[v], p->post_max[v]);
     p->moved[POSTERIOR] = find_rescale(old_post, p->post_max, p->post_rescale);
     posterior_weights(w, p);
@@ -367,16 +390,26 @@ INLINE void weigh(const wide *w, size_t number, panel *p, bool posterior) {
 
 /* ---- weighted sums ----------------------------------------------------------------------------------------------- */
 
+static const uint32_t in_order[FSL_CHUNK] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                             16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+                                             32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+                                             48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
+/* Values (n, width) of the block's atoms: the packed ones, if they are the atoms. */
+INLINE columns columns_of(const wide *w, const double *values, size_t width) {
+  return values == w->b->x ? (columns){w->packed, w->stride, in_order} : (columns){values, width, w->order};
+}
+
 /* total (dims) += sum over the listed rows of weight x value, for one side or both: `sides` V vectors from `from` on.
  */
-INLINE void sum_dims(int dims, int sides, const panel *p, int from, int list, const double *payload, size_t stride,
+INLINE void sum_dims(int dims, int sides, const panel *p, int from, int list, const columns *payload, size_t at,
                      vec *const total[2]) {
   vec s[2 * DIMS][2 * V];
   UNROLL_ALL for (int j = 0; j < dims; ++j) UNROLL for (int v = 0; v < sides * V; ++v) s[j][v] = (vec){0};
   const size_t count = p->count[list];
   for (size_t k = 0; k < count; ++k) {
     const size_t i = p->row[list][k];
-    const double *value = payload + i * stride;
+    const double *value = payload->values + payload->row[i] * payload->stride + at;
     const vec *weight = p->weight[i] + from * V;
     if (sides == 2) { /* registers: the values, one weight */
       vec x[DIMS];
@@ -397,8 +430,8 @@ INLINE void sum_dims(int dims, int sides, const panel *p, int from, int list, co
 enum { FEW = 2 };
 
 #define SUM_DIMS(name, dims, sides)                                                                                    \
-  ALONE void name(const panel *p, int from, int list, const double *payload, size_t stride, vec *const total[2]) {     \
-    sum_dims(dims, sides, p, from, list, payload, stride, total);                                                      \
+  ALONE void name(const panel *p, int from, int list, const columns *payload, size_t at, vec *const total[2]) {        \
+    sum_dims(dims, sides, p, from, list, payload, at, total);                                                          \
   }
 SUM_DIMS(both_many, DIMS, 2)
 SUM_DIMS(both_few, FEW, 2)
@@ -408,7 +441,7 @@ SUM_DIMS(side_few, 2 * FEW, 1)
 SUM_DIMS(side_one, 1, 1)
 
 /* A remainder of 1 is bad: too few independent sums. The last two steps share what is left. */
-INLINE void sum_block(int sides, const panel *p, int from, int list, const double *payload, size_t stride, size_t n,
+INLINE void sum_block(int sides, const panel *p, int from, int list, const columns *payload, size_t at, size_t n,
                       vec *const total[2]) {
   const size_t many = sides == 2 ? DIMS : 2 * DIMS, few = sides == 2 ? FEW : 2 * FEW;
   for (size_t j = 0, step; j < n; j += step) {
@@ -416,55 +449,58 @@ INLINE void sum_block(int sides, const panel *p, int from, int list, const doubl
     const size_t left = n - j;
     step = left >= many + few || left == many ? many : left >= few ? few : 1;
     if (step == many)
-      (sides == 2 ? both_many : side_many)(p, from, list, payload + j, stride, here);
+      (sides == 2 ? both_many : side_many)(p, from, list, payload, at + j, here);
     else if (step == few)
-      (sides == 2 ? both_few : side_few)(p, from, list, payload + j, stride, here);
+      (sides == 2 ? both_few : side_few)(p, from, list, payload, at + j, here);
     else
-      (sides == 2 ? both_one : side_one)(p, from, list, payload + j, stride, here);
+      (sides == 2 ? both_one : side_one)(p, from, list, payload, at + j, here);
   }
 }
 
 /* Both sides share the loads of the payload where their rows are much the same. */
-INLINE void sum_panel(const panel *p, bool posterior, const double *payload, size_t stride, size_t n,
+INLINE void sum_panel(const panel *p, bool posterior, const columns *payload, size_t at, size_t n,
                       vec *const total[2]) {
   if (10 * (p->count[PRIOR] + p->count[POSTERIOR]) > 18 * p->count[p->list]) {
-    sum_block(2, p, PRIOR, p->list, payload, stride, n, total);
+    sum_block(2, p, PRIOR, p->list, payload, at, n, total);
     return;
   }
-  if (p->count[PRIOR] > 0 || p->moved[PRIOR]) sum_block(1, p, PRIOR, PRIOR, payload, stride, n, total);
+  if (p->count[PRIOR] > 0 || p->moved[PRIOR]) sum_block(1, p, PRIOR, PRIOR, payload, at, n, total);
   if (posterior && (p->count[POSTERIOR] > 0 || p->moved[POSTERIOR]))
-    sum_block(1, p, POSTERIOR, POSTERIOR, payload, stride, n, total);
+    sum_block(1, p, POSTERIOR, POSTERIOR, payload, at, n, total);
 }
 
 INLINE void sum_payload(wide *w, bool posterior) {
   const size_t p = w->b->p;
+  const columns payload = columns_of(w, w->b->payload, p);
   for (size_t k = 0; k < w->panels; ++k) w->panel[k].list = join_lists(w, &w->panel[k]);
   for (size_t j = 0; j < p; j += DIMS_BLOCK)
     for (size_t k = 0; k < w->panels; ++k) {
-      const size_t at = j * ROW_OF_TILE + k * V;
-      vec *prior = sums_of(w->tile->vec) + at, *post = posterior ? sums_of(w->tile->post_vec) + at : prior;
+      const size_t first = j * ROW_OF_TILE + k * V;
+      vec *prior = sums_of(w->tile->vec) + first, *post = posterior ? sums_of(w->tile->post_vec) + first : prior;
       vec *const total[2] = {prior, post};
-      sum_panel(&w->panel[k], posterior, w->b->payload + w->first * p + j, p, p - j < DIMS_BLOCK ? p - j : DIMS_BLOCK,
-                total);
+      sum_panel(&w->panel[k], posterior, &payload, j, p - j < DIMS_BLOCK ? p - j : DIMS_BLOCK, total);
     }
 }
 
 /* ---- a tile ------------------------------------------------------------------------------------------------------ */
 
-/* How far a logit from expanded squares may be off: eps h Q times a small number, Q = (|z| + reach)^2. Below `enough`
- * that is nothing; nor is it more than differences lose where h|z - X_i|^2 > h Q/4. Otherwise atoms count whose share
- * of the error exceeds `enough`/n. */
+/* How far a logit from expanded squares may be off: eps h Q times a small number, Q = |z|^2 + R^2 + 2 |z| (R + |c|), R
+ * the largest |X_i|. Below `enough` that is nothing; nor is it more than differences lose where h|z - X_i|^2 > h Q/4.
+ * Otherwise atoms count whose share of the error exceeds `enough`/n, or
+ * whose weight exceeds (`enough`/error)^2 where that is more: the rest's errors are independent. */
 static void find_window(const wide *w, panel *p, const vec square[V]) {
-  const double eps = 0x1p-53, enough = 1e-14, d = (double)w->b->d;
+  const double eps = 0x1p-53, enough = 1e-13, d = (double)w->b->d, radius = w->arrangement->radius;
   double z2[LANES], window[LANES], reach[LANES];
   memcpy(z2, square, sizeof z2);
   p->refine = false;
   for (int k = 0; k < LANES; ++k) {
-    const double size = sqrt(z2[k]) + w->b->reach, worst = w->tile->h * size * size * eps;
+    const double size = z2[k] + radius * radius + 2.0 * sqrt(z2[k]) * w->arrangement->reach;
+    const double worst = w->tile->h * size * eps;
     const double error = worst * (2.0 + 0.5 * sqrt(d));
     const bool open = error > enough;
-    window[k] = open ? log((double)w->b->n * error / enough) + 2.0 * worst * (d + 8.0) : -1.0;
-    reach[k] = open ? 0.25 * w->tile->h * size * size : FSL_FLOOR;
+    const double bound = 2.0 * worst * (d + 8.0);
+    window[k] = open ? fmin(log((double)w->b->n * error / enough), 1.0 + 2.0 * log(error / enough)) + bound : -1.0;
+    reach[k] = open ? 0.25 * w->tile->h * size : FSL_FLOOR;
     p->refine = p->refine || open;
   }
   memcpy(p->window, window, sizeof window);
@@ -474,12 +510,13 @@ static void find_window(const wide *w, panel *p, const vec square[V]) {
 INLINE void open_panel(const wide *w, size_t number, panel *p) {
   const fsl_block *b = w->b;
   const vec *x = lanes_of(w->tile->x) + number * V;
+  const double *centre = w->arrangement->centre;
   vec square[V] = {{0}}, along[V] = {{0}};
   p->z = sums_of(w->tile->work) + number * b->d * V;
   for (size_t j = 0; j < b->d; ++j) UNROLL for (size_t v = 0; v < V; ++v) {
-      const vec z = x[j * ROW_OF_TILE + v] - b->centre[j];
+      const vec z = x[j * ROW_OF_TILE + v] - centre[j];
       square[v] += z * z;
-      along[v] += z * b->centre[j];
+      along[v] += z * centre[j];
       p->z[j * V + v] = z * (2.0 * w->tile->h);
     }
   UNROLL for (int v = 0; v < V; ++v) {
@@ -492,6 +529,9 @@ INLINE void open_panel(const wide *w, size_t number, panel *p) {
 
 static void open_tile(wide *w, const fsl_block *b, const fsl_tile *tile, double least) {
   w->b = b;
+  w->arrangement = b->arrangement;
+  w->packed = tile->work + b->d * TILE;
+  w->stride = FSL_WIDE_STRIDE(b->d);
   w->tile = tile;
   w->least = least;
   w->cut = least > 0.0 ? log(least) - 1.0 : -710.0;
@@ -516,6 +556,7 @@ static void close_tile(const wide *w, bool posterior) {
 INLINE void next_chunk(wide *w, size_t first, bool posterior) {
   w->first = first;
   w->n = w->b->n - first < FSL_CHUNK ? w->b->n - first : FSL_CHUNK;
+  w->order = w->arrangement->order + first;
   products(w);
   for (size_t k = 0; k < w->panels; ++k) weigh(w, k, &w->panel[k], posterior);
 }
@@ -559,11 +600,13 @@ INLINE void project(const wide *w, size_t number, panel *p) {
   const fsl_block *b = w->b;
   const vec *centre = lanes_of(w->tile->inner_centre) + number * V, *u = lanes_of(w->tile->u) + number * V;
   const uint32_t *row = p->row[PRIOR];
+  const columns values = columns_of(w, b->inner, b->q);
   for (size_t k = 0; k < p->count[PRIOR]; k += INNER_ROWS) {
     const double *inner[INNER_ROWS];
     vec s[INNER_ROWS][V];
     const size_t left = p->count[PRIOR] - k;
-    for (size_t i = 0; i < INNER_ROWS; ++i) inner[i] = b->inner + (w->first + row[k + (i < left ? i : 0)]) * b->q;
+    for (size_t i = 0; i < INNER_ROWS; ++i)
+      inner[i] = values.values + values.row[row[k + (i < left ? i : 0)]] * values.stride;
     if (left > 1)
       project_rows(INNER_ROWS, inner, centre, u, b->q, s);
     else
@@ -573,7 +616,7 @@ INLINE void project(const wide *w, size_t number, panel *p) {
   }
 }
 
-INLINE void sum_centred(int dims, const panel *p, const double *payload, size_t stride, const vec *centre, vec *total) {
+INLINE void sum_centred(int dims, const panel *p, const columns *payload, size_t at, const vec *centre, vec *total) {
   vec s[CENTRED][V], c[CENTRED][V];
   UNROLL for (int j = 0; j < dims; ++j) UNROLL for (int v = 0; v < V; ++v) {
     s[j][v] = (vec){0};
@@ -582,7 +625,7 @@ INLINE void sum_centred(int dims, const panel *p, const double *payload, size_t 
   for (size_t k = 0; k < p->count[PRIOR]; ++k) {
     const size_t i = p->row[PRIOR][k];
     UNROLL for (int j = 0; j < dims; ++j) {
-      const vec value = splat(payload[i * stride + (size_t)j]);
+      const vec value = splat(payload->values[payload->row[i] * payload->stride + at + (size_t)j]);
       UNROLL for (int v = 0; v < V; ++v) s[j][v] += p->weight[i][v] * (value - c[j][v]);
     }
   }
@@ -594,13 +637,13 @@ INLINE void sum_centred(int dims, const panel *p, const double *payload, size_t 
 
 INLINE void sum_all_centred(const wide *w, size_t number, const panel *p) {
   const size_t n = w->b->p;
-  const double *payload = w->b->payload + w->first * n;
+  const columns payload = columns_of(w, w->b->payload, n);
   const vec *centre = lanes_of(w->tile->payload_centre) + number * V;
   vec *total = sums_of(w->tile->vec) + number * V;
   size_t j = 0;
   for (; j + CENTRED <= n; j += CENTRED)
-    sum_centred(CENTRED, p, payload + j, n, centre + j * ROW_OF_TILE, total + j * ROW_OF_TILE);
-  for (; j < n; ++j) sum_centred(1, p, payload + j, n, centre + j * ROW_OF_TILE, total + j * ROW_OF_TILE);
+    sum_centred(CENTRED, p, &payload, j, centre + j * ROW_OF_TILE, total + j * ROW_OF_TILE);
+  for (; j < n; ++j) sum_centred(1, p, &payload, j, centre + j * ROW_OF_TILE, total + j * ROW_OF_TILE);
 }
 
 /* No weight is left out here: a covariance may be far smaller than the spread of the atoms, and must stay right. */

@@ -44,32 +44,11 @@ static bool is_wide(const fsl_pass *pass) {
   return pass->d >= FSL_WIDE && (pass->what == FSL_PASS_MEANS || pass->what == FSL_PASS_CROSS);
 }
 
-void fsl_block_centre(const fsl_block *block, double *centre, double *square, double *reach) {
-  const size_t n = block->n, d = block->d;
-  double size = 0.0, most = 0.0;
-  memset(centre, 0, d * sizeof *centre);
-  for (size_t i = 0; i < n; ++i)
-    for (size_t j = 0; j < d; ++j) centre[j] += block->x[i * d + j];
-  for (size_t j = 0; j < d; ++j) {
-    centre[j] /= (double)n;
-    size += centre[j] * centre[j];
-  }
-  for (size_t i = 0; i < n; ++i) {
-    square[i] = 0.0;
-    for (size_t j = 0; j < d; ++j) {
-      const double delta = block->x[i * d + j] - centre[j];
-      square[i] += delta * delta;
-    }
-    most = fmax(most, square[i]);
-  }
-  *reach = sqrt(size) + sqrt(most);
-}
-
 fsl_status fsl_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_tiles *out) {
   const size_t lanes = is_wide(pass) ? pass->kernel->wide->lanes : pass->kernel->lanes, sums = pass->shape.p;
   *out = (fsl_tiles){.lanes = lanes};
   FSL_GET(ctx, out->x, pass->d * lanes);
-  if (is_wide(pass)) FSL_GET(ctx, out->work, pass->d * lanes);
+  if (is_wide(pass)) FSL_GET(ctx, out->work, FSL_WIDE_WORK(pass->d, lanes));
   FSL_GET(ctx, out->max, lanes);
   FSL_GET(ctx, out->sum, lanes);
   FSL_GET(ctx, out->energy, lanes);

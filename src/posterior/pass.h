@@ -31,9 +31,6 @@ typedef struct fsl_tiles {
   double *max, *sum, *energy, *vec, *post_max, *post_sum, *post_vec, *work;
 } fsl_tiles;
 
-/* Finds what the wide kernels want of a block, where they serve it: centre (d), square (n) and reach. */
-void fsl_block_centre(const fsl_block *block, double *centre, double *square, double *reach);
-
 FSL_CHECKED fsl_status fsl_tiles_create(fsl_ctx *ctx, const fsl_pass *pass, fsl_tiles *out);
 /* Packs states first .. first+lanes-1 (zeros beyond the last, and in place of states that are not finite). */
 void fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, fsl_tile *out);

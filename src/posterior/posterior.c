@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/linalg.h"
+#include "posterior/arrange.h"
 #include "posterior/internal.h"
 
 /* ---- equal atoms ------------------------------------------------------------------------------------------------- */
@@ -223,10 +224,10 @@ const double *fsl_posterior_log_likelihood(const fsl_posterior *posterior, size_
   return posterior->atoms.log_likelihood;
 }
 
-/* Atoms, l_i, exp l_i, cumulative, adjust, squares, modes and A(x_i); two sides of records for the states, and the
- * forward moments' triangle. */
+/* Atoms, l_i, exp l_i, cumulative, adjust, modes, A(x_i) and the arrangement; two sides of records for the states, and
+ * the forward moments' triangle. */
 size_t fsl_posterior_bytes(uint64_t n_atoms, size_t d, size_t m, size_t n_states) {
-  const size_t atoms = (size_t)n_atoms * (sizeof(double) * (d + m + 5) + sizeof(uint32_t));
+  const size_t atoms = (size_t)n_atoms * (sizeof(double) * (d + m + 4) + sizeof(uint32_t) + fsl_arrangement_bytes(d));
   const size_t record = 2 * (FSL_PARTIAL_VEC + d) + FSL_PARTIAL_VEC + m * (m + 1) / 2;
   return atoms + sizeof(double) * 2 * n_states * record;
 }

@@ -226,6 +226,41 @@ static void check_neighbours(const setting *s) {
   }
 }
 
+/* What is skipped is worth nothing: with and without, bit for bit, means and sums of one leaf on both sides. */
+static void check_skipping(const setting *s) {
+  const fsl_kernel_wide *wide = s->posterior->kernel->wide;
+  const size_t d = s->p->d, lanes = wide->lanes, sums = (d + 2) * lanes;
+  double *x = reals(s->ctx, d * lanes), *work = reals(s->ctx, FSL_WIDE_WORK(d, lanes));
+  double *out[2] = {reals(s->ctx, 2 * sums), reals(s->ctx, 2 * sums)};
+  size_t offset;
+  fsl_block block = fsl_atoms_leaf(&s->posterior->atoms, 0, &offset);
+  block.p = d;
+  block.payload = block.x;
+  fsl_lanes_pack(lanes, STATES, d, s->p->a, s->x, 0, x);
+  for (int whole = 0; whole < 2; ++whole) {
+    double *prior = out[whole], *post = out[whole] + sums;
+    const fsl_tile tile = {.h = fsl_precision(s->p->a, s->p->v),
+                           .x = x,
+                           .posterior = true,
+                           .max = prior,
+                           .sum = prior + lanes,
+                           .vec = prior + 2 * lanes,
+                           .post_max = post,
+                           .post_sum = post + lanes,
+                           .post_vec = post + 2 * lanes,
+                           .count = lanes,
+                           .work = work,
+                           .whole = whole == 1};
+    wide->means(&block, &tile);
+  }
+  assert_memory_equal(out[0], out[1], 2 * sums * sizeof **out);
+}
+
+static void test_skipping_changes_no_bit(void **state) {
+  (void)state;
+  over_the_table(check_skipping);
+}
+
 static void test_a_state_does_not_depend_on_its_neighbours(void **state) {
   (void)state;
   over_the_table(check_neighbours);
@@ -280,6 +315,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_moments_agree_with_long_double),
       cmocka_unit_test(test_covariance_products_agree_with_long_double),
+      cmocka_unit_test(test_skipping_changes_no_bit),
       cmocka_unit_test(test_a_state_does_not_depend_on_its_neighbours),
       cmocka_unit_test(test_a_state_that_is_not_finite_gives_nan_alone),
       cmocka_unit_test(test_at_v_zero_the_nearest_atom_takes_all),
