@@ -103,9 +103,7 @@ static double seconds_of(const fsl_spec *spec, const fsl_job *job, sizes s) {
 size_t fsl_job_bytes(const fsl_spec *spec, const fsl_job *job, size_t ranks) {
   const sizes s = sizes_of(spec, job->point);
   const size_t d = spec->prior_of[job->point.prior].d, m = model_at(spec, job->point)->m;
-  const uint64_t shard = ((uint64_t)s.atoms + ranks - 1) / ranks;
-  return fsl_posterior_bytes(shard, d, m, spec->particles) +
-         (spec->evaluation.single ? fsl_posterior_single_bytes(shard, d) : 0) +
+  return fsl_posterior_bytes((uint64_t)s.atoms, ranks, &spec->evaluation, d, m, spec->particles) +
          fsl_run_bytes(spec->particles, d, m, spec->n_times) +
          (truth_is_sampled(spec, job->point) ? sampled_truth_bytes : 0);
 }

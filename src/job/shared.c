@@ -233,9 +233,7 @@ static fsl_status keep_posterior(fsl_ctx *ctx, fsl_job_cache *cache, fsl_shared 
 static size_t posterior_bytes(const fsl_spec *spec, fsl_point point, const fsl_problem *problem) {
   const double n = spec->n_train[point.n_train];
   const uint64_t atoms = isinf(n) ? problem->prior->population.n : (uint64_t)n;
-  const size_t d = problem->prior->d;
-  return fsl_posterior_bytes(atoms, d, problem->model->m, 0) +
-         (spec->evaluation.single ? fsl_posterior_single_bytes(atoms, d) : 0);
+  return fsl_posterior_bytes(atoms, 1, &spec->evaluation, problem->prior->d, problem->model->m, 0);
 }
 
 fsl_status fsl_shared_posterior(fsl_ctx *ctx, fsl_job_cache *cache, fsl_shared *shared, const fsl_spec *spec,

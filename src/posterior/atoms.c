@@ -29,6 +29,12 @@ fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset) {
                      .arrangement = set->arrangement != NULL ? set->arrangement + (leaf - set->first_leaf) : NULL};
 }
 
+fsl_leaves fsl_atoms_own(const fsl_ctx *ctx, const fsl_atom_set *set) {
+  const size_t size = (size_t)ctx->team->size, rank = (size_t)ctx->team->rank, share = set->n_leaves / size;
+  if (set->sharded || !set->divided) return (fsl_leaves){set->first_leaf, set->own_leaves};
+  return (fsl_leaves){share * rank, share};
+}
+
 /* ---- a pass over the leaves ------------------------------------------------------------------------------------- */
 
 typedef struct walk {
@@ -37,6 +43,7 @@ typedef struct walk {
   const double *payload, *inner;
   bool single;
   size_t lanes;
+  fsl_leaves own;
   fsl_tiles tiles;
   fsl_single_tiles single_tiles; /* single: these */
   double *stack;                 /* (levels, lanes records): the pending subtrees */
@@ -52,12 +59,14 @@ static fsl_block leaf_block(const walk *w, size_t leaf, size_t *at) {
   return block;
 }
 
-/* One tile against this rank's leaf number i. */
+/* One tile against leaf number i of those this rank does. */
 static void run_block(const walk *w, const fsl_tile *tile, size_t i, size_t first, double *records) {
+  const size_t leaf = w->own.first + i;
   size_t offset;
-  const fsl_block block = leaf_block(w, w->set->first_leaf + i, &offset);
+  const fsl_block block = leaf_block(w, leaf, &offset);
   if (w->single)
-    fsl_single_block(w->pass, w->set->single, &w->single_tiles, &block, i, offset, first, records);
+    fsl_single_block(w->pass, w->set->single, &w->single_tiles, &block, leaf - w->set->first_leaf, offset, first,
+                     records);
   else
     fsl_pass_block(w->pass, &w->tiles, tile, &block, first, records);
 }
@@ -73,7 +82,7 @@ static fsl_status walk_tile(fsl_ctx *ctx, const walk *w, size_t first, double *r
   else
     fsl_tiles_load(w->pass, &w->tiles, first, &tile);
   size_t top = 0;
-  for (size_t i = 0; i < w->set->own_leaves; ++i) {
+  for (size_t i = 0; i < w->own.count; ++i) {
     FSL_TRY(fsl_check_stop(ctx));
     run_block(w, &tile, i, first, w->stack + top++ * level_size);
     for (size_t done = i + 1; done % 2 == 0; done /= 2, --top)
@@ -86,7 +95,7 @@ static fsl_status walk_tile(fsl_ctx *ctx, const walk *w, size_t first, double *r
 static fsl_status walk_all(fsl_ctx *ctx, walk *w, double *records) {
   const size_t width = fsl_partial_width(w->pass->shape);
   size_t levels = 1;
-  for (size_t leaves = w->set->own_leaves; leaves > 0; leaves /= 2) ++levels;
+  for (size_t leaves = w->own.count; leaves > 0; leaves /= 2) ++levels;
   if (w->single)
     FSL_TRY(fsl_single_tiles_create(ctx, w->pass, &w->single_tiles));
   else
@@ -102,9 +111,10 @@ static fsl_status run(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pas
                       const double *inner, double *records) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   walk w = {.set = set, .pass = pass, .payload = payload, .inner = inner, .single = single};
+  w.own = fsl_atoms_own(ctx, set);
   FSL_TRY(walk_all(ctx, &w, records));
   fsl_arena_release(ctx->arena, mark);
-  return set->sharded ? fsl_team_merge(ctx, pass->shape, pass->n, records) : FSL_OK;
+  return set->divided ? fsl_team_merge(ctx, pass->shape, pass->n, records) : FSL_OK;
 }
 
 static fsl_status gather_rows(fsl_ctx *ctx, const size_t *list, size_t n, size_t width, const double *rows,

@@ -178,9 +178,10 @@ static void nan_where_none(size_t n, size_t d, const size_t *part, size_t none, 
 /* (maximum, sum) of the posterior side of this rank's leaves at every state. */
 static fsl_status leaf_table(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, double *table) {
   const size_t width = fsl_partial_width(pass->shape), side = fsl_partial_side(pass->shape);
+  const fsl_leaves own = fsl_atoms_own(ctx, set);
   double *records;
   FSL_GET(ctx, records, pass->n * width);
-  for (size_t k = set->first_leaf; k < set->first_leaf + set->own_leaves; ++k) {
+  for (size_t k = own.first; k < own.first + own.count; ++k) {
     size_t offset;
     const fsl_block block = fsl_atoms_leaf(set, k, &offset);
     FSL_TRY(fsl_pass_run(ctx, pass, &block, records));
@@ -192,10 +193,11 @@ static fsl_status leaf_table(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pa
 
 static fsl_status find_atoms(fsl_ctx *ctx, const fsl_atom_set *set, search *s, size_t n, const size_t *part,
                              double *x0) {
+  const fsl_leaves own = fsl_atoms_own(ctx, set);
   size_t *list, *picked;
   FSL_GET(ctx, list, n);
   FSL_GET(ctx, picked, n);
-  for (size_t k = set->first_leaf; k < set->first_leaf + set->own_leaves; ++k) {
+  for (size_t k = own.first; k < own.first + own.count; ++k) {
     size_t offset;
     const fsl_block block = fsl_atoms_leaf(set, k, &offset);
     const size_t count = list_part(n, part, k, list);
@@ -244,10 +246,10 @@ fsl_status fsl_atoms_draw_x0(fsl_ctx *ctx, const fsl_posterior *posterior, doubl
   FSL_GET(ctx, u, n);
   FSL_GET(ctx, part, n);
   FSL_TRY(leaf_table(ctx, set, &pass, table));
-  if (set->sharded) FSL_TRY(fsl_team_gather(ctx, set->own_leaves * n * 2, table));
+  if (set->divided) FSL_TRY(fsl_team_gather(ctx, fsl_atoms_own(ctx, set).count * n * 2, table));
   fsl_uniforms(key, stream, first, n, u);
   FSL_TRY(own_atoms(ctx, posterior, &pass, table, u, part, x0));
-  if (set->sharded) FSL_TRY(fsl_team_share(ctx, n * set->d, x0));
+  if (set->divided) FSL_TRY(fsl_team_share(ctx, n * set->d, x0));
   nan_where_none(n, set->d, part, set->n_leaves, x0);
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;

@@ -48,9 +48,25 @@ static void unpack_moments(const fsl_atom_set *set, const fsl_pass *pass, double
   }
 }
 
+/* The tree's sums have the weights in them. */
+static fsl_status tree_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
+                               const double *x, const fsl_moments *out) {
+  const double constant = -0.5 * (double)posterior->atoms.d * (LOG_2_PI + log(fmax(v, FSL_TINY_VARIANCE)));
+  const fsl_tree_results results = {.mean = out->mean,
+                                    .posterior_mean = out->posterior_mean,
+                                    .log_sum = out->log_density,
+                                    .posterior_log_sum = out->posterior_log_density};
+  FSL_TRY(fsl_tree_moments(ctx, posterior->tree, a, v, n, x, &results));
+  for (size_t i = 0; i < n && out->log_density != NULL; ++i) out->log_density[i] += constant;
+  for (size_t i = 0; i < n && out->posterior_log_density != NULL; ++i)
+    out->posterior_log_density[i] += constant - posterior->atoms.log_evidence;
+  return FSL_OK;
+}
+
 fsl_status fsl_atoms_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                              const double *x, const fsl_moments *out) {
   const fsl_atom_set *set = &posterior->atoms;
+  if (posterior->tree != NULL && out->entropy == NULL) return tree_moments(ctx, posterior, a, v, n, x, out);
   const bool means = out->mean != NULL || out->posterior_mean != NULL;
   fsl_pass pass = pass_of(posterior, FSL_PASS_MEANS, a, v, n, x, means ? set->d : 0);
   pass.shape.sides = out->posterior_mean != NULL || out->posterior_log_density != NULL ? 2 : 1;
@@ -79,8 +95,18 @@ static fsl_status cross(fsl_ctx *ctx, const fsl_posterior *posterior, fsl_pass *
   return FSL_OK;
 }
 
+static fsl_status tree_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
+                             const double *x, const double *mean, const double *u, double *out) {
+  const size_t d = posterior->atoms.d;
+  FSL_TRY(fsl_tree_covariance_times(ctx, posterior->tree, a, v, n, x, mean, u, out, NULL));
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < d && !fsl_is_finite(d, u + i * d); ++j) out[i * d + j] = NAN;
+  return FSL_OK;
+}
+
 fsl_status fsl_atoms_covariance_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                                       const double *x, const double *mean, const double *u, double *out) {
+  if (posterior->tree != NULL) return tree_times(ctx, posterior, a, v, n, x, mean, u, out);
   fsl_pass pass = pass_of(posterior, FSL_PASS_CROSS, a, v, n, x, posterior->atoms.d);
   pass.q = posterior->atoms.d;
   pass.payload_centre = pass.inner_centre = mean;
@@ -88,9 +114,36 @@ fsl_status fsl_atoms_covariance_times(fsl_ctx *ctx, const fsl_posterior *posteri
   return cross(ctx, posterior, &pass, posterior->atoms.x, out);
 }
 
+/* Cov_w(x0, A) of a linear A = M x + b is C M^T. */
+static bool reads_off_tree(const fsl_posterior *posterior) {
+  return posterior->tree != NULL && posterior->problem->model->linear;
+}
+
+static fsl_status tree_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
+                                   const double *x, const double *mean, const double *u, double *out) {
+  const fsl_forward_model *model = posterior->problem->model;
+  double *back;
+  FSL_GET(ctx, back, n * model->d);
+  for (size_t i = 0; i < n; ++i) model->jacobian_t(model, mean + i * model->d, u + i * model->m, back + i * model->d);
+  return tree_times(ctx, posterior, a, v, n, x, mean, back, out);
+}
+
+/* cross (n, d, m): row j of C M^T is M times row j of C. */
+static fsl_status tree_cross(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
+                             const double *x, const double *mean, double *cross) {
+  const fsl_forward_model *model = posterior->problem->model;
+  const size_t d = model->d, m = model->m;
+  double *covariance;
+  FSL_GET(ctx, covariance, n * d * d);
+  FSL_TRY(fsl_tree_covariances(ctx, posterior->tree, a, v, n, x, mean, covariance, NULL));
+  for (size_t i = 0; i < n * d; ++i) model->apply(model, covariance + i * d, cross + i * m);
+  return FSL_OK;
+}
+
 fsl_status fsl_atoms_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                                  const double *x, const double *mean, const double *expected, const double *u,
                                  double *out) {
+  if (reads_off_tree(posterior)) return tree_cross_times(ctx, posterior, a, v, n, x, mean, u, out);
   fsl_pass pass = pass_of(posterior, FSL_PASS_CROSS, a, v, n, x, posterior->atoms.d);
   pass.q = posterior->atoms.m;
   pass.payload_centre = mean;
@@ -181,11 +234,21 @@ static fsl_status spread_from_cross(fsl_ctx *ctx, const fsl_forward_model *model
   return FSL_OK;
 }
 
+static fsl_status tree_second_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
+                                      const double *x, const double *mean, double *spread, double *cross) {
+  const fsl_forward_model *model = posterior->problem->model;
+  if (cross == NULL && spread == NULL) return FSL_OK;
+  if (cross == NULL) FSL_GET(ctx, cross, n * model->d * model->m);
+  FSL_TRY(tree_cross(ctx, posterior, a, v, n, x, mean, cross));
+  return spread != NULL ? spread_from_cross(ctx, model, n, cross, spread) : FSL_OK;
+}
+
 fsl_status fsl_atoms_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                                      const double *x, const double *mean, double *expected, double *spread,
                                      double *cross) {
   const fsl_forward_model *model = posterior->problem->model;
   FSL_TRY(expect(ctx, posterior, a, v, n, x, mean, expected));
+  if (reads_off_tree(posterior)) return tree_second_moments(ctx, posterior, a, v, n, x, mean, spread, cross);
   if (cross != NULL) FSL_TRY(cross_of(ctx, posterior, a, v, n, x, mean, expected, cross));
   if (spread == NULL) return FSL_OK;
   if (cross != NULL && model->linear) return spread_from_cross(ctx, model, n, cross, spread);
@@ -196,5 +259,6 @@ fsl_status fsl_atoms_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterio
  * m (m + 1)/2 + m + d. */
 bool fsl_atoms_cross_is_cheap(const fsl_posterior *posterior) {
   const size_t d = posterior->atoms.d, m = posterior->atoms.m;
+  if (reads_off_tree(posterior)) return true;
   return posterior->problem->model->linear && d * m <= (d + 20) + m * (m + 1) / 2 + m + d;
 }

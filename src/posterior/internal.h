@@ -5,6 +5,7 @@
 #include "posterior/create.h"
 #include "posterior/pass.h"
 #include "posterior/single.h"
+#include "posterior/tree.h"
 
 /* ---- atoms: a training set (its leaves shared out over the team) or a discrete population (whole on every rank) ----
  */
@@ -13,7 +14,8 @@ struct fsl_atom_set {
   size_t n, d, m;                          /* this rank's atoms */
   size_t n_leaves, first_leaf, own_leaves; /* of the whole set; this rank's */
   uint64_t n_total;
-  bool sharded;
+  bool sharded;                       /* each rank has its own leaves; false: every rank has all */
+  bool divided;                       /* passes are shared out over the team by leaves, whoever has them */
   size_t chunks;                      /* stride of chunk_max from leaf to leaf */
   const double *x;                    /* (n, d) */
   const double *log_weight;           /* n: log pi_i; NULL: all -log_norm */
@@ -33,7 +35,12 @@ struct fsl_atom_set {
 
 /* Leaf `leaf` (of the whole set) as a block without payload; `offset`: its first atom among this rank's. */
 fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset);
-/* Runs a pass over all leaves and the team: records (n). Collective where sharded. */
+/* The leaves this rank does in a pass: first .. first + count - 1. */
+typedef struct fsl_leaves {
+  size_t first, count;
+} fsl_leaves;
+fsl_leaves fsl_atoms_own(const fsl_ctx *ctx, const fsl_atom_set *set);
+/* Runs a pass over all leaves and the team: records (n). Collective where divided. */
 FSL_CHECKED fsl_status fsl_atoms_run(fsl_ctx *ctx, const fsl_atom_set *set, const fsl_pass *pass, const double *payload,
                                      const double *inner, double *records);
 /* Fills in everything that follows from x, forward, log_weight and mode_of: likelihoods, leaves, evidence. Collective
@@ -87,6 +94,7 @@ struct fsl_posterior {
   bool is_atoms, is_exact;
   double log_evidence;
   fsl_atom_set atoms;
+  const fsl_tree *tree;           /* of the atoms, for moments of x0; NULL: none */
   fsl_mixture prior, conditioned; /* mixtures; of atoms only `prior`'s mode counts and flags are used */
   fsl_groups prior_groups, conditioned_groups;
   const double *matrix;   /* (m, d) of a linear model; mixtures only */

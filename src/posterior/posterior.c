@@ -91,6 +91,20 @@ static fsl_status finish(fsl_ctx *ctx, fsl_posterior *made, fsl_posterior **out)
   return FSL_OK;
 }
 
+static bool wants_tree(const fsl_posterior *made, uint64_t n) {
+  return fsl_tree_pays(n, made->prior.d, made->setting.tolerance);
+}
+
+static fsl_status plant(fsl_ctx *ctx, fsl_posterior *made) {
+  const fsl_atom_set *set = &made->atoms;
+  fsl_tree *tree;
+  if (!wants_tree(made, set->n_total)) return FSL_OK;
+  FSL_TRY(fsl_tree_create(ctx, set->n, set->d, set->x, set->log_weight, set->log_likelihood, made->setting.tolerance,
+                          &tree));
+  made->tree = tree;
+  return FSL_OK;
+}
+
 /* This rank's own samples. */
 static fsl_status draw_shard(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, fsl_atom_set *set) {
   double *x;
@@ -103,14 +117,17 @@ static fsl_status draw_shard(fsl_ctx *ctx, const fsl_problem *problem, fsl_key k
   set->mode_of = mode;
   FSL_TRY(find_forward(ctx, problem, set));
   const bool repeats = fsl_mixture_is_atomic(&problem->prior->population); /* a density never repeats a sample */
-  return repeats && ctx->team->size == 1 ? merge_equal(ctx, set) : FSL_OK;
+  return repeats && (!set->sharded || ctx->team->size == 1) ? merge_equal(ctx, set) : FSL_OK;
 }
 
-static fsl_atom_set shard_of(const fsl_ctx *ctx, const fsl_problem *problem, uint64_t n_train) {
-  fsl_atom_set set = {.d = problem->prior->d, .m = problem->model->m, .n_total = n_train, .sharded = true};
+/* With a tree every rank has the whole set: then it is states that are shared out. */
+static fsl_atom_set shard_of(const fsl_ctx *ctx, const fsl_problem *problem, uint64_t n_train, bool whole) {
+  fsl_atom_set set = {.d = problem->prior->d, .m = problem->model->m, .n_total = n_train};
+  set.sharded = !whole;
+  set.divided = true;
   set.n_leaves = fsl_leaf_count(n_train, set.d);
-  set.own_leaves = set.n_leaves / (size_t)ctx->team->size;
-  set.first_leaf = set.own_leaves * (size_t)ctx->team->rank;
+  set.own_leaves = whole ? set.n_leaves : set.n_leaves / (size_t)ctx->team->size;
+  set.first_leaf = whole ? 0 : set.own_leaves * (size_t)ctx->team->rank;
   set.n = (size_t)(fsl_leaf_start(n_train, set.n_leaves, set.first_leaf + set.own_leaves) -
                    fsl_leaf_start(n_train, set.n_leaves, set.first_leaf));
   set.log_norm = log((double)n_train);
@@ -124,13 +141,14 @@ fsl_status fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem *proble
     return fsl_fail(ctx, FSL_EINTERNAL, "%d ranks do not divide the %zu leaves of %llu samples", ctx->team->size,
                     fsl_leaf_count(n_train, problem->prior->d), (unsigned long long)n_train);
   fsl_posterior *made = NULL;
-  fsl_atom_set set = shard_of(ctx, problem, n_train);
   FSL_TRY(start(ctx, problem, setting, &made));
+  fsl_atom_set set = shard_of(ctx, problem, n_train, wants_tree(made, n_train));
   FSL_TRY(draw_shard(ctx, problem, key, &set));
   FSL_TRY(fsl_atoms_finish(ctx, problem, &set));
   made->is_atoms = made->is_exact = true;
   made->atoms = set;
   made->log_evidence = set.log_evidence;
+  FSL_TRY(plant(ctx, made));
   return finish(ctx, made, out);
 }
 
@@ -151,7 +169,7 @@ static fsl_status population_of_atoms(fsl_ctx *ctx, const fsl_problem *problem, 
   made->is_atoms = made->is_exact = true;
   made->atoms = set;
   made->log_evidence = set.log_evidence;
-  return FSL_OK;
+  return plant(ctx, made);
 }
 
 /* One isotropic covariance scales the components' part of M m_k by one number at every time: M mu_k is found once. */
@@ -224,12 +242,17 @@ const double *fsl_posterior_log_likelihood(const fsl_posterior *posterior, size_
   return posterior->atoms.log_likelihood;
 }
 
-/* Atoms, l_i, exp l_i, cumulative, adjust, modes, A(x_i) and the arrangement; two sides of records for the states, and
- * the forward moments' triangle. */
-size_t fsl_posterior_bytes(uint64_t n_atoms, size_t d, size_t m, size_t n_states) {
-  const size_t atoms = (size_t)n_atoms * (sizeof(double) * (d + m + 4) + sizeof(uint32_t) + fsl_arrangement_bytes(d));
+/* Atoms, l_i, exp l_i, cumulative, adjust, modes, A(x_i) and the arrangement, of all atoms where there is a tree; two
+ * sides of records for the states, and the forward moments' triangle. */
+size_t fsl_posterior_bytes(uint64_t n_atoms, size_t ranks, const fsl_posterior_setting *setting, size_t d, size_t m,
+                           size_t n_states) {
+  const double tolerance = setting != NULL ? setting->tolerance : FSL_POSTERIOR_DEFAULT.tolerance;
+  const bool tree = fsl_tree_pays(n_atoms, d, tolerance);
+  const size_t own = tree ? (size_t)n_atoms : (size_t)((n_atoms + ranks - 1) / ranks);
+  const size_t atoms = own * (sizeof(double) * (d + m + 4) + sizeof(uint32_t) + fsl_arrangement_bytes(d));
   const size_t record = 2 * (FSL_PARTIAL_VEC + d) + FSL_PARTIAL_VEC + m * (m + 1) / 2;
-  return atoms + sizeof(double) * 2 * n_states * record;
+  const size_t single = setting != NULL && setting->single ? fsl_posterior_single_bytes(own, d) : 0;
+  return atoms + single + (tree ? fsl_tree_bytes(own, d, tolerance) : 0) + sizeof(double) * 2 * n_states * record;
 }
 
 size_t fsl_posterior_single_bytes(uint64_t n_atoms, size_t d) {

@@ -45,6 +45,8 @@ FSL_CHECKED fsl_status fsl_tree_covariance_times(fsl_ctx *ctx, const fsl_tree *t
                                                  const double *x, const double *mean, const double *u, double *out,
                                                  double *bound);
 
+/* Whether a tree of n atoms is worth its while against plain sums, on a whole run's path: by these values alone. */
+bool fsl_tree_pays(uint64_t n, size_t d, double tolerance);
 /* Bytes that a tree of n atoms takes. */
 size_t fsl_tree_bytes(size_t n, size_t d, double tolerance);
 

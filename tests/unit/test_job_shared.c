@@ -104,7 +104,7 @@ static void a_posterior_beyond_the_cap_is_not_kept(void **state) {
   (void)state;
   campaign c;
   open_campaign(&c);
-  fsl_job_cache *const cache = fsl_job_cache_create(fsl_posterior_bytes(300, 2, 2, 0) - 1);
+  fsl_job_cache *const cache = fsl_job_cache_create(fsl_posterior_bytes(300, 1, NULL, 2, 2, 0) - 1);
   assert_int_equal(run_all(&c, cache), N_SETS / 2 + N_SETS / 2 * N_METHODS); /* those of 200 fit */
   fsl_job_cache_destroy(cache);
   fsl_arena_destroy(c.ctx.arena);

@@ -388,7 +388,7 @@ static void the_stated_bytes_hold_a_run(void **unused) {
       const size_t before = fsl_arena_bytes(s.ctx.arena);
       samples_of(&s, &run);
       const size_t taken = fsl_arena_peak(s.ctx.arena) - before;
-      assert_true(taken <= fsl_run_bytes(N, 1, 1, 3) + fsl_posterior_bytes(3, 1, 1, N));
+      assert_true(taken <= fsl_run_bytes(N, 1, 1, 3) + fsl_posterior_bytes(3, 1, NULL, 1, 1, N));
       tear_down(&s);
     }
 }
