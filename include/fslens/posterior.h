@@ -6,7 +6,9 @@
  *   w~_i(x) = softmax_i(log pi_i - |x - a x_i|^2 / 2v + l_i),   l_i = log p(y | x_i)
  *
  * Every fsl_posterior_* function that takes states is collective over ctx->team: each rank passes the same states and
- * gets the same bits, whatever the team's size. States are (n, d). A state that is not finite gets NaN results. */
+ * gets the same bits, whatever the team's size. States are (n, d). A state that is not finite gets NaN results. Many
+ * atoms in few dimensions are summed by a tree of moments, to a certified tolerance (posterior/tree.h); the last bits
+ * of a state then depend on which others come in the same call. */
 #ifndef FSLENS_POSTERIOR_H
 #define FSLENS_POSTERIOR_H
 

@@ -63,7 +63,8 @@ static const char text[] = "name: team\n"
                            "  n_train: [16384]\n"
                            "sampler: {steps: 2, particles: 4}\n"
                            "times: [0.2]\n"
-                           "budget: none\n";
+                           "budget: none\n"
+                           "moment_tree: none\n"; /* the ranks share the atoms, and meet in every pass */
 
 typedef struct campaign {
   fsl_ctx ctx;

@@ -100,7 +100,8 @@ static void finish_setting(setting *s, const fsl_kernel *kernel) {
   const property *p = s->p;
   s->problem.prior = &s->prior;
   s->problem.model = &s->model;
-  OK(s->ctx, fsl_posterior_of_population(s->ctx, &s->problem, NULL, &s->posterior));
+  static const fsl_posterior_setting plain = {.tolerance = 0.0}; /* the kernels, no tree */
+  OK(s->ctx, fsl_posterior_of_population(s->ctx, &s->problem, &plain, &s->posterior));
   s->posterior->kernel = kernel;
   s->oracle = (fsl_oracle){.n = p->n,
                            .d = p->d,

@@ -234,7 +234,7 @@ static void check_covariances(const setting *s) {
 }
 
 static void over_the_table(void (*check)(const setting *s)) {
-  static const double tolerances[] = {1e-2, 1e-4, 1e-6, 1e-8, 1e-10};
+  static const double tolerances[] = {1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12};
   for (size_t i = 0; i < sizeof table / sizeof *table; ++i) {
     setting *s = open_setting(&table[i]);
     for (size_t t = 0; t < sizeof tolerances / sizeof *tolerances; ++t) {

@@ -170,6 +170,35 @@ static void test_a_rank_that_stops_takes_the_others_along(void **state) {
   }
 }
 
+/* Rank 1 of two gets an arena of this size. */
+typedef struct shortage {
+  question *q;
+  size_t cap;
+} shortage;
+
+static void starved_body(fsl_ctx *ctx, void *data) {
+  const shortage *s = data;
+  fsl_ctx own = {.arena = fsl_arena_create(ctx->team->rank == 1 ? s->cap : 0), .team = ctx->team};
+  assert_non_null(own.arena);
+  body(&own, s->q);
+  fsl_arena_destroy(own.arena);
+}
+
+static void test_a_rank_out_of_memory_takes_the_others_along(void **state) {
+  (void)state;
+  world *w = open_world(false, true, 0.36);
+  shortage s = {&w->q, 1 << 12};
+  size_t failures = 0;
+  for (; s.cap < 1 << 26; s.cap += s.cap / 5, ++failures) {
+    simulate(2, starved_body, &s);
+    assert_int_equal(w->q.status[0], w->q.status[1]);
+    if (w->q.status[0] == FSL_OK) break;
+    assert_int_equal(w->q.status[0], FSL_ENOMEM);
+  }
+  assert_true(failures > 10 && w->q.status[0] == FSL_OK);
+  close_ctx(w->ctx);
+}
+
 static void test_few_atoms_many_dimensions_and_tolerance_zero_go_without(void **state) {
   (void)state;
   for (size_t d = 1; d <= 3; ++d) {
@@ -202,6 +231,7 @@ int main(void) {
       cmocka_unit_test(test_a_tree_changes_answers_within_its_tolerance_alone),
       cmocka_unit_test(test_answers_have_the_same_bits_for_every_team_size),
       cmocka_unit_test(test_a_rank_that_stops_takes_the_others_along),
+      cmocka_unit_test(test_a_rank_out_of_memory_takes_the_others_along),
       cmocka_unit_test(test_few_atoms_many_dimensions_and_tolerance_zero_go_without),
       cmocka_unit_test(test_a_posterior_takes_no_more_bytes_than_it_says),
   };
