@@ -137,11 +137,11 @@ fsl_status fsl_matvec_t_rows(fsl_ctx *ctx, size_t rows, size_t cols, const doubl
 
 /* ---- Cholesky --------------------------------------------------------------------------------------- */
 
-/* Of the leading (n, n) block of a matrix whose rows are `stride` apart; what lies above the diagonal is left. */
-static bool factor_block(size_t n, size_t stride, double *matrix) {
+/* What lies above the diagonal is left. */
+static bool factor_small(size_t n, double *matrix) {
   for (size_t j = 0; j < n; j++) {
-    double *const row = matrix + j * stride;
-    for (size_t k = 0; k < j; k++) row[k] = (row[k] - fsl_dot(k, row, matrix + k * stride)) / matrix[k * stride + k];
+    double *const row = matrix + j * n;
+    for (size_t k = 0; k < j; k++) row[k] = (row[k] - fsl_dot(k, row, matrix + k * n)) / matrix[k * n + k];
     const double pivot = row[j] - fsl_dot(j, row, row);
     if (!(pivot > 0) || !isfinite(pivot)) return false;
     row[j] = sqrt(pivot);
@@ -149,18 +149,16 @@ static bool factor_block(size_t n, size_t stride, double *matrix) {
   return true;
 }
 
-/* Right-looking: a block of columns is factored and taken out of all that lies behind it. */
+/* LAPACK's upper triangle by columns is the lower one by rows. */
+static bool factor_large(size_t n, double *matrix) {
+  if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, matrix, (lapack_int)n) != 0) return false;
+  for (size_t j = 0; j < n; j++)
+    if (!(matrix[j * n + j] > 0) || !isfinite(matrix[j * n + j])) return false;
+  return true;
+}
+
 bool fsl_cholesky(size_t n, double *matrix) {
-  for (size_t j = 0; j < n; j += BLOCK) {
-    const size_t width = n - j < BLOCK ? n - j : BLOCK, left = n - j - width;
-    double *const corner = matrix + j * n + j, *const below = corner + width * n;
-    if (!factor_block(width, n, corner)) return false;
-    if (left == 0) break;
-    cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (blasint)left, (blasint)width, 1,
-                corner, (blasint)n, below, (blasint)n);
-    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (blasint)left, (blasint)width, -1, below, (blasint)n, 1,
-                below + width, (blasint)n);
-  }
+  if (!(n <= BLOCK ? factor_small(n, matrix) : factor_large(n, matrix))) return false;
   for (size_t j = 0; j < n; j++)
     for (size_t k = j + 1; k < n; k++) matrix[j * n + k] = 0;
   return true;
