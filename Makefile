@@ -106,7 +106,6 @@ $(BUILD)/bench/%: $(BUILD)/tools/bench/%.o $(BENCH_OBJ) $(BUILD)/libfslens.a
 	$(CC) $(SAN_FLAGS) $(WRAP:%=-Wl,--wrap=%) -o $@ $< $(BENCH_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS)
 $(BUILD)/bench/job: WRAP := fsl_posterior_moments
 $(BUILD)/bench/moments: WRAP := fsl_tiles_load
-$(BUILD)/tools/bench/moments.o: FLAGS += $(if $(shell grep 'bool whole' src/posterior/kernel.h),-DBENCH_WHOLE)
 .SECONDARY: $(BENCH_PROGRAMS:$(BUILD)/bench/%=$(BUILD)/tools/bench/%.o)
 
 bench: all $(BENCH_PROGRAMS) ## how fast fslens is beside plain NumPy and PyTorch: a table and $(BUILD)/bench.json (BENCH=short: seconds)

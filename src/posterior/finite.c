@@ -119,13 +119,14 @@ static bool reads_off_tree(const fsl_posterior *posterior) {
   return posterior->tree != NULL && posterior->problem->model->linear;
 }
 
-static fsl_status tree_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
-                                   const double *x, const double *mean, const double *u, double *out) {
+/* C M^T u, for what knows of x0 alone: the tree, and the kernels of single precision. */
+static fsl_status times_back(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
+                             const double *x, const double *mean, const double *u, double *out) {
   const fsl_forward_model *model = posterior->problem->model;
   double *back;
   FSL_GET(ctx, back, n * model->d);
   for (size_t i = 0; i < n; ++i) model->jacobian_t(model, mean + i * model->d, u + i * model->m, back + i * model->d);
-  return tree_times(ctx, posterior, a, v, n, x, mean, back, out);
+  return fsl_atoms_covariance_times(ctx, posterior, a, v, n, x, mean, back, out);
 }
 
 /* cross (n, d, m): row j of C M^T is M times row j of C. */
@@ -143,7 +144,8 @@ static fsl_status tree_cross(fsl_ctx *ctx, const fsl_posterior *posterior, doubl
 fsl_status fsl_atoms_cross_times(fsl_ctx *ctx, const fsl_posterior *posterior, double a, double v, size_t n,
                                  const double *x, const double *mean, const double *expected, const double *u,
                                  double *out) {
-  if (reads_off_tree(posterior)) return tree_cross_times(ctx, posterior, a, v, n, x, mean, u, out);
+  const bool in_single = posterior->setting.single && posterior->problem->model->linear;
+  if (reads_off_tree(posterior) || in_single) return times_back(ctx, posterior, a, v, n, x, mean, u, out);
   fsl_pass pass = pass_of(posterior, FSL_PASS_CROSS, a, v, n, x, posterior->atoms.d);
   pass.q = posterior->atoms.m;
   pass.payload_centre = mean;

@@ -12,9 +12,6 @@ from measure import HERE, Program, take_turns
 
 STEPS, STATES = 500, 1024
 POSTERIOR = pathlib.Path(HERE, "../../src/posterior")
-BUILT = {"tree": "tree.h" in (POSTERIOR / "internal.h").read_text(), "single": (POSTERIOR / "kernel_single.c").exists(),
-         "skip": "bool whole" in (POSTERIOR / "kernel.h").read_text()}
-NOT_BUILT = "not built in this version"
 
 
 class Bench:
@@ -57,11 +54,7 @@ def means(bench):
             n, b = bench.size(n, 1000), bench.size(b, 64)
             both_means(bench, bounds, d, n, b, goal, "double")
         for d, n, b, _ in CASES:
-            if BUILT["single"]:
-                both_means(bench, bounds, d, bench.size(n, 1000), bench.size(b, 64), None, "single")
-            else:
-                for other in bench.plain:
-                    bench.results.leave_out(f"means-single-d{d}-{other}", "both means, fp32", NOT_BUILT)
+            both_means(bench, bounds, d, bench.size(n, 1000), bench.size(b, 64), None, "single")
 
 
 def both_means(bench, bounds, d, n, b, goal, precision):
@@ -144,36 +137,28 @@ def schedules(bench):
             brute, turns = brute_schedule(bench, d, actual, plain, rows, samples=5 if not bench.short else 2)
             curve = {"d": d, "n": actual, "fslens_brute": brute["fslens"], **{name: brute[name] for name in plain}}
             what = f"whole schedule, d {d}, N {actual:g}, {bench.size(STEPS, 20)} steps, B {bench.size(STATES, 64)}"
-            possible = BUILT["tree"] or brute["fslens"] < 60
-            if possible:
-                whole = whole_schedule(bench, 3 if n < 10**6 else 1, d=d, n=actual, tolerance=1e-8)
-                curve["fslens"] = whole.median("fslens, whole")
-                turns.seconds.update(whole.seconds)
-                turns.said.update(whole.said)
+            whole = whole_schedule(bench, 3 if n < 10**6 else 1, d=d, n=actual, tolerance=1e-8)
+            curve["fslens"] = whole.median("fslens, whole")
+            turns.seconds.update(whole.seconds)
+            turns.said.update(whole.said)
             results.curves.append(curve)
-            add_schedule(bench, d, n, what, curve, brute, turns, plain, possible)
+            add_schedule(bench, d, n, what, curve, brute, turns, plain)
             if d == 2 and n == 10**6:
                 trees(bench, actual, what, curve, brute, turns)
 
 
-def add_schedule(bench, d, n, what, curve, brute, turns, plain, possible):
+def add_schedule(bench, d, n, what, curve, brute, turns, plain):
     for name in plain:
         row = f"schedule-d{d}-n1e{round(math.log10(n))}-{name}"
         if (d, n) not in GOALS:
             continue
-        if possible:
-            bench.results.add(row, f"{what}, all included; NumPy from a sample of steps",
-                              brute[name] / curve["fslens"], "times NumPy's speed", turns, GOALS[d, n])
-        else:
-            bench.results.leave_out(row, what, f"the moment tree is {NOT_BUILT}")
+        bench.results.add(row, f"{what}, all included; NumPy from a sample of steps",
+                          brute[name] / curve["fslens"], "times NumPy's speed", turns, GOALS[d, n])
 
 
 def trees(bench, n, what, curve, brute, turns):
     for tolerance, goal in TREE_GOALS.items():
         name, about = f"tree-{tolerance:g}", f"{what}: tree certified at {tolerance:g} against our own direct sums"
-        if not BUILT["tree"]:
-            bench.results.leave_out(name, about, NOT_BUILT)
-            continue
         seconds = curve["fslens"]
         if tolerance != 1e-8:
             whole = whole_schedule(bench, 1, d=2, n=n, tolerance=tolerance)
@@ -190,9 +175,6 @@ def skipping(bench):
             ("skip-digits", "the digits (d 64, N 1797)", {"rows": f"{digits}:/x", "b": bench.size(STATES, 64)}),
             ("skip-clusters", f"d 64, N {n:g}, 100 clusters", {"d": 64, "n": n, "clusters": 100, "b": bench.size(256, 64)})):
         what = f"whole schedule, {about}: nothing left out against what is below rounding left out"
-        if not BUILT["skip"]:
-            bench.results.leave_out(name, what, NOT_BUILT)
-            continue
         samples = bench.size(10, 2)
         setting.update(m=32, t_min=0.01, samples=samples)
         with bench.program("moments", **setting) as ours, bench.program("moments", whole=1, **setting) as whole:

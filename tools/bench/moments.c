@@ -15,9 +15,7 @@ void __wrap_fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t 
 
 void __wrap_fsl_tiles_load(const fsl_pass *pass, const fsl_tiles *tiles, size_t first, fsl_tile *out) {
   __real_fsl_tiles_load(pass, tiles, first, out);
-#if defined BENCH_WHOLE
   out->whole = whole;
-#endif
 }
 
 typedef struct sample {
