@@ -89,7 +89,8 @@ static double log_weight_of(const builder *b, size_t side, size_t i) {
 }
 
 static void find_ball(const builder *b, size_t level, size_t j) {
-  const size_t d = b->tree->d, from = start_of(b->tree, level, j), to = start_of(b->tree, level, j + 1);
+  const size_t d = b->tree->d < MOST_D ? b->tree->d : MOST_D;
+  const size_t from = start_of(b->tree, level, j), to = start_of(b->tree, level, j + 1);
   fsl_tree_node *node = node_at(b, level, j);
   double low[MOST_D] = {INFINITY, INFINITY, INFINITY}, high[MOST_D] = {-INFINITY, -INFINITY, -INFINITY}, most = 0.0;
   for (size_t i = from; i < to; ++i)
@@ -280,7 +281,7 @@ static fsl_status find_moments(fsl_ctx *ctx, const builder *b) {
       for (size_t j = 0; j < (size_t)1 << level; ++j) node_at(b, level, j)->moment[side] = own.moment[side] + j * terms;
     }
     const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-    if (level < tree->levels && tree->degree[level] == tree->degree[level + 1])
+    if (below.moment[0] != NULL && tree->degree[level] == tree->degree[level + 1])
       FSL_TRY(translate(ctx, b, level, &below, &own));
     else
       FSL_TRY(direct_moments(ctx, b, level, &own));
@@ -312,7 +313,7 @@ static fsl_status order_atoms(fsl_ctx *ctx, const builder *b, const double *x, c
   for (size_t i = 0; i < tree->n; ++i) {
     for (size_t k = 0; k < tree->d; ++k) b->x[i * tree->d + k] = point[i].x[k];
     b->log_weight[i] = log_weight != NULL ? log_weight[point[i].index] : -log((double)tree->n);
-    if (b->sides == 2) b->log_likelihood[i] = log_likelihood[point[i].index] - tree->log_likelihood_max;
+    if (log_likelihood != NULL) b->log_likelihood[i] = log_likelihood[point[i].index] - tree->log_likelihood_max;
   }
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
