@@ -3,6 +3,7 @@
 #include "grid/cost.h"
 
 #include "posterior/create.h"
+#include "posterior/tree.h"
 #include "truth/truth.h"
 
 #include <math.h>
@@ -17,11 +18,15 @@ static const double kernel_seconds = 2e-9;      /* a pair in mmd2, and each dime
 static const double draw_seconds = 20e-9;       /* a component of a prior draw */
 static const double quadrature_points = 4000;   /* of score errors in one dimension */
 static const double job_seconds = 1e-4;
+/* The moment tree in d = 1, 2, 3: a state's seconds at 1e4 atoms, how they grow, and an atom's when it is built. */
+static const struct {
+  double state, power, atom;
+} tree_seconds[] = {{0, 0, 0}, {0.4e-6, 0.2, 0.6e-6}, {1.7e-6, 0.27, 1e-6}, {15e-6, 0.7, 3e-6}};
 static const size_t sampled_truth_bytes = 300 << 20; /* 2^24 likelihoods, and two sets of draws that are kept */
 
 typedef struct sizes {
   double atoms, components, d, particles, steps, times, directions;
-  bool finite;
+  bool finite, tree;
 } sizes;
 
 static const fsl_forward_model *model_at(const fsl_spec *spec, fsl_point point) {
@@ -31,8 +36,9 @@ static const fsl_forward_model *model_at(const fsl_spec *spec, fsl_point point) 
 static sizes sizes_of(const fsl_spec *spec, fsl_point point) {
   const fsl_prior *const prior = &spec->prior_of[point.prior];
   const bool finite = point.n_train >= 0 && isfinite(spec->n_train[point.n_train]);
+  const double atoms = finite ? spec->n_train[point.n_train] : (double)prior->population.n;
   return (sizes){
-      .atoms = finite ? spec->n_train[point.n_train] : (double)prior->population.n,
+      .atoms = atoms,
       .components = (double)prior->population.n,
       .d = (double)prior->d,
       .particles = (double)spec->particles,
@@ -40,11 +46,24 @@ static sizes sizes_of(const fsl_spec *spec, fsl_point point) {
       .times = (double)spec->n_times,
       .directions = prior->d == 1 ? 1 : 128,
       .finite = finite,
+      .tree = (finite || fsl_mixture_is_atomic(&prior->population)) &&
+              fsl_tree_pays((uint64_t)atoms, prior->d, spec->evaluation.tolerance),
   };
 }
 
-static double pass_seconds(sizes s, double states) {
+static double direct_seconds(sizes s, double states) {
   return states * s.atoms * (pair_seconds + pair_axis_seconds * s.d) + states * s.d * state_axis_seconds;
+}
+
+static double pass_seconds(sizes s, double states) {
+  if (!s.tree) return direct_seconds(s, states);
+  const size_t d = (size_t)s.d;
+  return states * tree_seconds[d].state * pow(s.atoms / 1e4, tree_seconds[d].power) + states * s.d * state_axis_seconds;
+}
+
+/* A training set's draws, and its tree. */
+static double posterior_seconds(sizes s) {
+  return s.atoms * (s.d * draw_seconds + (s.tree ? tree_seconds[(size_t)s.d].atom : 0));
 }
 
 static double grade_seconds(sizes s) {
@@ -70,13 +89,13 @@ static double truth_seconds(const fsl_spec *spec, const fsl_job *job, sizes s) {
 
 static double reference_seconds(sizes s) {
   const double line = line_seconds + s.atoms * (sorted_seconds + s.d * projected_seconds);
-  return (s.times + 1) * (pass_seconds(s, 512) + s.directions * line) + s.atoms * s.d * draw_seconds;
+  return (s.times + 1) * (direct_seconds(s, 512) + s.directions * line) + posterior_seconds(s);
 }
 
 static double run_seconds(const fsl_job *job, sizes s, double refine) {
   const double passes = 1 + job->approximation->extra_passes;
   const double steps = job->approximation->draw != NULL ? s.times : s.steps + s.times;
-  return refine * steps * passes * pass_seconds(s, s.particles) + s.times * grade_seconds(s);
+  return posterior_seconds(s) + refine * steps * passes * pass_seconds(s, s.particles) + s.times * grade_seconds(s);
 }
 
 static double score_error_seconds(const fsl_spec *spec, const fsl_job *job, sizes s) {

@@ -15,6 +15,13 @@ done
 check "no budget, the population alone" "$FSLENS" run tests/e2e/small.yaml -o "$here/least.h5" -q --set budget=none \
   --set 'grid.n_train=[.inf]' --set replicates=1
 check "is a results file too" "$PYTHON" tests/e2e/check_results.py "$here/least.h5"
+check "single precision" "$FSLENS" run tests/e2e/small.yaml -o "$here/single.h5" -q --set precision=single \
+  --set moment_tree=none --set budget=none --set replicates=1
+check "what it costs stands beside the results" "$PYTHON" -c "
+import xarray
+error = xarray.open_dataset('$here/single.h5', engine='netcdf4').precision_error
+atoms = error.sel(n_train=[64, 256, 1024, 4096], forward_model='identity', approximation=['fsr', 'sigma-dps'])
+assert error.dims[-1] == 't' and (atoms > 0).all() and (atoms < 1e-3).all(), atoms"
 check "all samples kept" "$FSLENS" run tests/e2e/small.yaml -o "$here/kept.h5" -q --set output.samples=all --set replicates=1 \
   --set 'grid.n_train=[64]'
 check "samples have their axes" "$PYTHON" -c "
