@@ -107,58 +107,66 @@ enum { COLUMNS = 4, LINES = 4 };
 enum { COLUMNS = 4, LINES = 2 };
 #endif
 
+enum { PART = CHUNK / 2 }; /* so many atoms at a time, with all they need, fit the first-level cache */
+
 typedef struct joint {
   side prior;
   vec total[MOST][MOST][V]; /* (q, p) */
-  vec z[CHUNK][COLUMNS];    /* e_i (Q_i - qc) of the columns and the vector of states at hand */
+  vec z[PART][COLUMNS];     /* e_i (Q_i - qc) of the atoms, columns and vector of states at hand */
 } joint;
 
 /* The first columns sum the weights too. An atom without weight stays without, whatever its Q_i. */
-INLINE void weigh_columns(int columns, bool first, const double *inner, size_t q, int v, const vec *centre,
-                          const chunk *c, joint *t) {
+INLINE void weigh_columns(int columns, bool first, const double *inner, size_t q, int v, const vec *centre, size_t n,
+                          vec (*e)[V], joint *t) {
   vec qc[COLUMNS], sum = {0};
   UNROLL for (int l = 0; l < columns; ++l) qc[l] = centre[l * V + v];
-  for (size_t i = 0, n = c->n; i < n; ++i) {
-    const vec e = c->e[i][v];
-    const ivec has = e > 0.0;
-    if (first) sum += e;
-    UNROLL for (int l = 0; l < columns; ++l) t->z[i][l] = (vec)((ivec)(e * (inner[i * q + (size_t)l] - qc[l])) & has);
+  for (size_t i = 0; i < n; ++i) {
+    const vec weight = e[i][v];
+    const ivec has = weight > 0.0;
+    if (first) sum += weight;
+    UNROLL for (int l = 0; l < columns; ++l) t->z[i][l] =
+        (vec)((ivec)(weight * (inner[i * q + (size_t)l] - qc[l])) & has);
   }
   if (first) t->prior.sum[v] += sum;
 }
 
-INLINE void sum_lines(int d, int first, int lines, int columns, int v, const vec *centre, const chunk *c,
+INLINE void sum_lines(int d, int first, int lines, int columns, int v, const vec *centre, size_t n, const double *atoms,
                       vec (*z)[COLUMNS], vec (*total)[MOST][V]) {
   vec s[LINES][COLUMNS], pc[LINES];
-  const double *atoms = c->x + first;
+  atoms += first;
   UNROLL for (int j = 0; j < lines; ++j) {
     pc[j] = centre[(first + j) * V + v];
     UNROLL for (int l = 0; l < columns; ++l) s[j][l] = (vec){0};
   }
-  for (size_t i = 0, n = c->n; i < n; ++i) UNROLL for (int j = 0; j < lines; ++j) {
+  for (size_t i = 0; i < n; ++i) UNROLL for (int j = 0; j < lines; ++j) {
       const vec delta = atoms[i * (size_t)d + (size_t)j] - pc[j];
       UNROLL for (int l = 0; l < columns; ++l) s[j][l] += z[i][l] * delta;
     }
   UNROLL for (int j = 0; j < lines; ++j) UNROLL for (int l = 0; l < columns; ++l) total[l][first + j][v] += s[j][l];
 }
 
-/* Columns column .. column+columns-1 of the inner values */
+/* Columns column .. column+columns-1 of the inner values; n atoms */
 INLINE void sum_columns(int d, int columns, size_t column, const double *inner, size_t q, const fsl_tile *tile,
-                        const chunk *c, joint *t) {
+                        size_t n, const double *atoms, vec (*e)[V], joint *t) {
   const vec *centre = lanes_of(tile->payload_centre), *inner_centre = lanes_of(tile->inner_centre) + column * V;
   const int rest = d % LINES;
   for (int v = 0; v < V; ++v) {
-    weigh_columns(columns, column == 0, inner + column, q, v, inner_centre, c, t);
+    weigh_columns(columns, column == 0, inner + column, q, v, inner_centre, n, e, t);
     UNROLL for (int j = 0; j + LINES <= d; j += LINES)
-        sum_lines(d, j, LINES, columns, v, centre, c, t->z, t->total + column);
-    if (rest > 0) sum_lines(d, d - rest, rest, columns, v, centre, c, t->z, t->total + column);
+        sum_lines(d, j, LINES, columns, v, centre, n, atoms, t->z, t->total + column);
+    if (rest > 0) sum_lines(d, d - rest, rest, columns, v, centre, n, atoms, t->z, t->total + column);
   }
 }
 
-INLINE void sum_joint(int d, const double *inner, size_t q, const fsl_tile *tile, const chunk *c, joint *t) {
-  size_t column = 0;
-  for (; column + COLUMNS <= q; column += COLUMNS) sum_columns(d, COLUMNS, column, inner, q, tile, c, t);
-  for (; column < q; ++column) sum_columns(d, 1, column, inner, q, tile, c, t);
+INLINE void sum_joint(int d, const double *inner, size_t q, const fsl_tile *tile, chunk *c, joint *t) {
+  for (size_t i = 0; i < c->n; i += PART) {
+    const size_t n = c->n - i < PART ? c->n - i : PART;
+    const double *const atoms = c->x + i * (size_t)d, *const values = inner + i * q;
+    size_t column = 0;
+    for (; column + COLUMNS <= q; column += COLUMNS)
+      sum_columns(d, COLUMNS, column, values, q, tile, n, atoms, c->e + i, t);
+    for (; column < q; ++column) sum_columns(d, 1, column, values, q, tile, n, atoms, c->e + i, t);
+  }
 }
 
 /* A larger maximum for all that was summed so far. */
