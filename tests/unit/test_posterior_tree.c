@@ -124,7 +124,7 @@ static double rounding(const setting *s, const double *x) {
     }
     if (s->w[i] > 1e-18L) size = fmax(size, 0.5 * square / (s->v / (s->a * s->a)) + fabs(s->l[i]));
   }
-  return 4e-13 + 4e-16 * size;
+  return 1e-14 + 4e-16 * size;
 }
 
 static void find_truth(setting *s, size_t i) {
