@@ -63,7 +63,7 @@ class Campaign:
         self.ranks, self.start = ranks, time.monotonic()
         self.process = subprocess.Popen(command, env={**ENVIRONMENT, name: value}, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.memory, self.cpu = {}, {}  # of each rank: bytes; (time, CPU seconds) first and last
+        self.memory, self.cpu = {}, {}  # of each rank: bytes; (time, CPU seconds) at every look
 
     def watch(self):
         """Looks at the ranks until they end."""
@@ -74,8 +74,7 @@ class Campaign:
             for rank, folder in ranks.items() if len(ranks) == self.ranks else ():
                 try:
                     self.memory[rank] = peak_memory(folder)
-                    now = (time.monotonic(), cpu_seconds(folder))
-                    self.cpu[rank] = (self.cpu.get(rank, (now,))[0], now)
+                    self.cpu.setdefault(rank, []).append((time.monotonic(), cpu_seconds(folder)))
                 except (OSError, AttributeError, ValueError):
                     pass
             time.sleep(0.05)
@@ -90,7 +89,9 @@ class Campaign:
         return seconds
 
     def share(self, rank):
-        (first, before), (last, after) = self.cpu[rank]
+        """CPU by time in the middle half, away from the start and from the writing of results."""
+        looks = self.cpu[rank]
+        (first, before), (last, after) = looks[len(looks) // 4], looks[-1 - len(looks) // 4]
         return (after - before) / max(last - first, 1e-9)
 
 
@@ -167,14 +168,14 @@ def group(runner):
     spec = runner.spec(name="group", prior="[{kind: gmm-grid, dimension: 8}]", approximation="[fsr]", n_train=f"[{n}]",
                        replicates=1, steps=8, particles=particles)
     part = part_of_run(runner, spec)
-    walls, memory = Walls(), {}
-    for ranks in (1, 2):
+    walls, memory = Walls(**{"1 ranks": [], "2 ranks": []}), {}
+    for ranks in (1, 2) if short else (1, 2, 2, 1, 1, 2):
         out = runner.out()
         campaign = Campaign(runner.fslens, spec, out, ranks + 1, "--array", f"{part}/3", "--group", str(ranks)).watch()
         campaign.end()
         subprocess.run([runner.fslens, "gather", out, *pathlib.Path(runner.folder).glob(pathlib.Path(out).stem + ".*journal")],
                        check=True, capture_output=True)
-        walls.seconds[f"{ranks} ranks"] = [seconds for kind, seconds in runner.job_seconds(out) if kind == "run"]
+        walls.seconds[f"{ranks} ranks"] += [seconds for kind, seconds in runner.job_seconds(out) if kind == "run"]
         memory[ranks] = max(size for rank, size in campaign.memory.items() if rank > 0)
     medians = walls.medians()
     what = f"one fsr job, N {n:g}, d 8, on a group of 2 ranks against 1"

@@ -18,6 +18,16 @@ SECTIONS = {"means": compute.means, "schedules": compute.schedules, "skipping": 
             "jobs": compute.jobs, "growth": compute.growth, "campaigns": None}
 
 
+def keep_others(path, results):
+    """What an earlier run found in other sections stays."""
+    with open(path) as file:
+        old = json.load(file)
+    new = {row["name"]: row for row in results.rows}
+    results.rows = [new.pop(row["name"], row) for row in old["rows"]] + list(new.values())
+    results.left_out = results.left_out or old["left_out"]
+    results.curves = results.curves or old["schedules"]
+
+
 def main():
     build = pathlib.Path(sys.argv[1])
     short = "short" in sys.argv[2:]
@@ -43,11 +53,14 @@ def main():
                 results.leave_out("campaigns", "campaigns under mpirun", "h5py is not installed")
     finally:
         shutil.rmtree(bench.folder, ignore_errors=True)
+    path = build / ("bench-short.json" if short else "bench.json")
+    if len(wanted) < len(SECTIONS) and path.exists():
+        keep_others(path, results)
     about["load_after"] = load()
     found = {"machine": about, "versions": versions, "short": short, "seconds": round(time.monotonic() - start, 1),
              "date": time.strftime("%Y-%m-%d"), "rows": results.rows, "left_out": results.left_out,
              "schedules": results.curves}
-    with open(build / ("bench-short.json" if short else "bench.json"), "w") as file:
+    with open(path, "w") as file:
         json.dump(found, file, indent=1)
         file.write("\n")
     print(table.full(found))
