@@ -209,7 +209,7 @@ fsl_status fsl_stage_budget(fsl_ctx *ctx, const fsl_stage *stage) {
   budget_series series = {0};
   FSL_TRY(add_series(ctx, stage, &series));
   if (!stage->shared->truth.known) return FSL_OK;
-  FSL_TRY(fsl_stage_posterior(ctx, stage, &posterior));
+  FSL_TRY(fsl_shared_posterior(ctx, stage->cache, stage->shared, stage->spec, stage->job->point, &posterior));
   FSL_TRY(find_reference(ctx, stage, posterior, &l));
   FSL_TRY(run_both(ctx, stage, posterior, &l));
   for (size_t t = 0; t < stage->spec->n_times; t++) {

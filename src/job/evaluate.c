@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-fsl_status fsl_stage_posterior(fsl_ctx *ctx, const fsl_stage *stage, const fsl_posterior **out) {
-  return fsl_shared_posterior(ctx, stage->cache, stage->shared, stage->spec, stage->job->point, out);
-}
-
 static fsl_status run_stage(fsl_ctx *ctx, const fsl_stage *stage) {
   switch (stage->job->type) {
   case FSL_JOB_TRUTH:

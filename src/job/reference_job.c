@@ -29,7 +29,7 @@ fsl_status fsl_stage_reference(fsl_ctx *ctx, const fsl_stage *stage) {
   const fsl_posterior *posterior;
   reference_series series;
   const fsl_scene *scene;
-  FSL_TRY(fsl_stage_posterior(ctx, stage, &posterior));
+  FSL_TRY(fsl_shared_posterior(ctx, stage->cache, stage->shared, stage->spec, stage->job->point, &posterior));
   FSL_TRY(add_series(ctx, stage, &series));
   for (size_t t = 0; t <= stage->spec->n_times; t++) {
     fsl_reference_at at;

@@ -123,7 +123,7 @@ fsl_status fsl_stage_run(fsl_ctx *ctx, const fsl_stage *stage) {
   const fsl_posterior *posterior;
   fsl_samples samples;
   double *series[FSL_N_METRICS];
-  FSL_TRY(fsl_stage_posterior(ctx, stage, &posterior));
+  FSL_TRY(fsl_shared_posterior(ctx, stage->cache, stage->shared, stage->spec, stage->job->point, &posterior));
   const fsl_run run = fsl_stage_sampling(stage, posterior);
   FSL_TRY(fsl_run_sampler(ctx, &run, &samples));
   FSL_TRY(check_finite(ctx, stage->spec, &samples));

@@ -42,7 +42,4 @@ FSL_CHECKED fsl_status fsl_stage_precision(fsl_ctx *ctx, const fsl_stage *stage,
 /* The stage's method on `posterior`, as the spec says it is sampled. */
 fsl_run fsl_stage_sampling(const fsl_stage *stage, const fsl_posterior *posterior);
 
-/* The posterior of the stage's point. Collective over the team. */
-FSL_CHECKED fsl_status fsl_stage_posterior(fsl_ctx *ctx, const fsl_stage *stage, const fsl_posterior **out);
-
 #endif

@@ -10,31 +10,6 @@ static uint64_t leaf_size_most(const fsl_atom_set *set) {
   return fsl_leaf_start(set->n_total, set->n_leaves, 1);
 }
 
-static size_t offset_of(const fsl_atom_set *set, size_t leaf) {
-  return (size_t)(fsl_leaf_start(set->n_total, set->n_leaves, leaf) -
-                  fsl_leaf_start(set->n_total, set->n_leaves, set->first_leaf));
-}
-
-fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset) {
-  const size_t first = offset_of(set, leaf), n = offset_of(set, leaf + 1) - first;
-  *offset = first;
-  return (fsl_block){.n = n,
-                     .d = set->d,
-                     .x = set->x + first * set->d,
-                     .log_weight = set->log_weight != NULL ? set->log_weight + first : NULL,
-                     .log_likelihood = set->log_likelihood + first,
-                     .likelihood = set->likelihood + first,
-                     .chunk_max = set->chunk_max + (leaf - set->first_leaf) * set->chunks,
-                     .adjust = set->adjust != NULL ? set->adjust + first : NULL,
-                     .arrangement = set->arrangement != NULL ? set->arrangement + (leaf - set->first_leaf) : NULL};
-}
-
-fsl_leaves fsl_atoms_own(const fsl_ctx *ctx, const fsl_atom_set *set) {
-  const size_t size = (size_t)ctx->team->size, rank = (size_t)ctx->team->rank, share = set->n_leaves / size;
-  if (set->sharded || !set->divided) return (fsl_leaves){set->first_leaf, set->own_leaves};
-  return (fsl_leaves){share * rank, share};
-}
-
 /* ---- a pass over the leaves ------------------------------------------------------------------------------------- */
 
 typedef struct walk {
@@ -186,7 +161,8 @@ static fsl_status find_chunks(fsl_ctx *ctx, fsl_atom_set *set) {
   FSL_GET(ctx, chunk_max, set->own_leaves * set->chunks);
   for (size_t leaf = 0; leaf < set->own_leaves; ++leaf) {
     FSL_TRY(fsl_check_stop(ctx));
-    const size_t start = offset_of(set, set->first_leaf + leaf), end = offset_of(set, set->first_leaf + leaf + 1);
+    const size_t start = fsl_atoms_offset(set, set->first_leaf + leaf),
+                 end = fsl_atoms_offset(set, set->first_leaf + leaf + 1);
     for (size_t i = start; i < end; ++i) {
       double *most = chunk_max + leaf * set->chunks + (i - start) / FSL_CHUNK;
       if ((i - start) % FSL_CHUNK == 0) *most = FSL_FLOOR;
@@ -216,7 +192,7 @@ static fsl_status arrange(fsl_ctx *ctx, fsl_atom_set *set) {
 
 /* Totals and cumulative weights W_i of this rank's leaves. */
 static void find_leaf(const fsl_atom_set *set, size_t leaf, double *cumulative, double *leaf_log) {
-  const size_t start = offset_of(set, leaf), end = offset_of(set, leaf + 1);
+  const size_t start = fsl_atoms_offset(set, leaf), end = fsl_atoms_offset(set, leaf + 1);
   for (size_t i = start; i < end; ++i)
     cumulative[i] = set->log_likelihood[i] + (set->log_weight != NULL ? set->log_weight[i] : -set->log_norm);
   leaf_log[leaf] = fsl_log_sum_exp(end - start, cumulative + start);

@@ -33,6 +33,8 @@ struct fsl_atom_set {
   const fsl_single *single; /* NULL: double precision alone */
 };
 
+/* The first atom of leaf `leaf` (of the whole set) among this rank's. */
+size_t fsl_atoms_offset(const fsl_atom_set *set, size_t leaf);
 /* Leaf `leaf` (of the whole set) as a block without payload; `offset`: its first atom among this rank's. */
 fsl_block fsl_atoms_leaf(const fsl_atom_set *set, size_t leaf, size_t *offset);
 /* The leaves this rank does in a pass: first .. first + count - 1. */
