@@ -40,16 +40,10 @@ double fsl_guided_over_norm(size_t m, const double *residual, double factor) {
   return factor / largest / sqrt(sum);
 }
 
-static bool is_finite(size_t d, const double *x) {
-  for (size_t j = 0; j < d; j++)
-    if (!isfinite(x[j])) return false;
-  return true;
-}
-
 void fsl_guided_mask(const fsl_states *states, double *g) {
   const size_t d = states->d;
   for (size_t i = 0; i < states->n; i++) {
-    if (is_finite(d, states->x + i * d)) continue;
+    if (fsl_is_finite(d, states->x + i * d)) continue;
     for (size_t j = 0; j < d; j++) g[i * d + j] = NAN;
   }
 }

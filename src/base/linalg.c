@@ -247,6 +247,12 @@ fsl_status fsl_left_singular(fsl_ctx *ctx, size_t rows, size_t cols, double *mat
   return info == 0 ? FSL_OK : fsl_fail(ctx, FSL_ENUMERIC, "singular values of a matrix did not converge");
 }
 
+bool fsl_is_finite(size_t n, const double *values) {
+  for (size_t j = 0; j < n; j++)
+    if (!isfinite(values[j])) return false;
+  return true;
+}
+
 /* ---- sums ----------------------------------------------------------------------------------------------- */
 
 double fsl_sum(size_t n, const double *values) {

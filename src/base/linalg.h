@@ -42,6 +42,7 @@ FSL_CHECKED fsl_status fsl_matvec_rows(fsl_ctx *ctx, size_t rows, size_t cols, c
                                        const double *x, double *y);
 FSL_CHECKED fsl_status fsl_matvec_t_rows(fsl_ctx *ctx, size_t rows, size_t cols, const double *matrix, size_t n,
                                          const double *x, double *y);
+bool fsl_is_finite(size_t n, const double *values);     /* all of them */
 double fsl_log_sum_exp(size_t n, const double *values); /* -inf for n = 0 or all -inf; NaN if any is */
 /* Pairwise sum: the same bits for the same n and values. */
 double fsl_sum(size_t n, const double *values);

@@ -1,4 +1,5 @@
 /* job/precision.c: what single precision costs a method: its scores at the run's own states, against double. */
+#include "base/linalg.h"
 #include "job/stages.h"
 #include "posterior/create.h"
 
@@ -6,18 +7,12 @@
 
 enum { MOST_STATES = 256 };
 
-static bool is_finite(size_t d, const double *x) {
-  for (size_t j = 0; j < d; j++)
-    if (!isfinite(x[j])) return false;
-  return true;
-}
-
 /* sqrt(v E |s - s'|^2 / d) over the finite states */
 static double distance(size_t n, size_t d, double v, const double *x, const double *score, const double *exact) {
   double sum = 0;
   size_t finite = 0;
   for (size_t i = 0; i < n; i++) {
-    if (!is_finite(d, x + i * d)) continue;
+    if (!fsl_is_finite(d, x + i * d)) continue;
     finite++;
     for (size_t j = i * d; j < (i + 1) * d; j++) sum += (score[j] - exact[j]) * (score[j] - exact[j]);
   }

@@ -95,18 +95,12 @@ const double *fsl_scene_true_mode_weight(const fsl_scene *scene) {
 
 /* ---- grading ----------------------------------------------------------------------------------------------------- */
 
-static bool row_is_finite(size_t d, const double *x) {
-  for (size_t k = 0; k < d; k++)
-    if (!isfinite(x[k])) return false;
-  return true;
-}
-
 static fsl_status finite_rows(fsl_ctx *ctx, size_t n, size_t d, const double *x, fsl_batch *out) {
   double *kept;
   FSL_GET(ctx, kept, n * d);
   *out = (fsl_batch){.d = d, .x = kept};
   for (size_t i = 0; i < n; i++) {
-    if (!row_is_finite(d, x + i * d)) continue;
+    if (!fsl_is_finite(d, x + i * d)) continue;
     for (size_t k = 0; k < d; k++) kept[out->n * d + k] = x[i * d + k];
     out->n++;
   }

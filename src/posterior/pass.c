@@ -4,12 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-bool fsl_is_finite(size_t n, const double *values) {
-  for (size_t j = 0; j < n; ++j)
-    if (!isfinite(values[j])) return false;
-  return true;
-}
-
 /* a enters as x/a: kept away from 0, where every atom is as likely as any other. */
 double fsl_divisor(double a) {
   return fmax(a, 1e-100);

@@ -2,6 +2,7 @@
 #ifndef FSL_POSTERIOR_PASS_H
 #define FSL_POSTERIOR_PASS_H
 
+#include "base/linalg.h"
 #include "posterior/kernel.h"
 #include "posterior/merge.h"
 
@@ -49,6 +50,5 @@ void fsl_lanes_pack(size_t lanes, size_t n, size_t width, double a, const double
 /* The kernels compare x/a with the atoms themselves, which saves a product a pair: a away from 0, and h = a^2/2v. */
 double fsl_divisor(double a);
 double fsl_precision(double a, double v);
-bool fsl_is_finite(size_t n, const double *values);
 
 #endif

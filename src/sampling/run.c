@@ -1,6 +1,7 @@
 /* sampling/run.c: a run: the start, the steps down to the smallest time, the states at each measured time. Every rank
  * of a team moves the same particles; the posterior is what they share. */
 #include "approximation/bridge.h"
+#include "base/linalg.h"
 #include "sampling/noise.h"
 #include "sampling/sampling.h"
 
@@ -46,17 +47,11 @@ static fsl_status field(fsl_ctx *ctx, void *self, double t, const double *x, dou
 
 /* ---- freezing ---------------------------------------------------------------------------------------------------- */
 
-static bool is_finite(size_t d, const double *x) {
-  for (size_t j = 0; j < d; j++)
-    if (!isfinite(x[j])) return false;
-  return true;
-}
-
 /* A particle that has left the numbers stays NaN. Returns how many have. */
 static size_t freeze(size_t n, size_t d, double *x) {
   size_t frozen = 0;
   for (size_t i = 0; i < n; i++) {
-    if (is_finite(d, x + i * d)) continue;
+    if (fsl_is_finite(d, x + i * d)) continue;
     for (size_t j = 0; j < d; j++) x[i * d + j] = NAN;
     frozen++;
   }
