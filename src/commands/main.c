@@ -2,6 +2,7 @@
 #include "commands/commands.h"
 #include "commands/options.h"
 
+#include "base/isa.h"
 #include "base/text.h"
 #include "store/h5.h"
 #include "store/signature.h"
@@ -39,8 +40,17 @@ static int complain(const char *name) {
   return FSL_EXIT_USAGE;
 }
 
+/* Whether the environment asks for kernels that can run here. */
+static bool has_kernels(void) {
+  fsl_ctx ctx = {.team = &fsl_team_solo};
+  const fsl_status status = fsl_isa_check(&ctx);
+  if (status != FSL_OK) (void)fsl_command_failed(&ctx, status);
+  return status == FSL_OK;
+}
+
 int main(int argc, char **argv) {
   fsl_h5_start();
+  if (!has_kernels()) return FSL_EXIT_USAGE;
   if (argc < 2) {
     print_help(stderr);
     return FSL_EXIT_USAGE;
@@ -50,7 +60,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (strcmp(argv[1], "--version") == 0) {
-    printf("fslens %s (%s)\n", fsl_version, fsl_git_commit);
+    printf("fslens %s (%s), kernels %s\n", fsl_version, fsl_git_commit, fsl_isa_name(fsl_isa_chosen()));
     return 0;
   }
   for (size_t i = 0; i < N_COMMANDS; i++)

@@ -88,9 +88,9 @@ typedef struct fsl_kernel {
   void (*exponential)(double *values);    /* FSL_MAX_LANES of them, in place: for tests */
 } fsl_kernel;
 
-/* Kernels this machine can run, the fastest last. */
+/* The kernels that this machine can run, in the order of fsl_isa, and the one that runs (base/isa.h). */
 size_t fsl_kernel_count(void);
 const fsl_kernel *fsl_kernel_at(size_t i);
-const fsl_kernel *fsl_kernel_best(void);
+const fsl_kernel *fsl_kernel_chosen(void);
 
 #endif

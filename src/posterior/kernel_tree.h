@@ -94,6 +94,6 @@ static inline size_t fsl_tree_scratch(size_t d, size_t degree) {
 
 /* In the order of fsl_kernel_at. */
 const fsl_tree_kernel *fsl_tree_kernel_at(size_t i);
-const fsl_tree_kernel *fsl_tree_kernel_best(void);
+const fsl_tree_kernel *fsl_tree_kernel_chosen(void);
 
 #endif

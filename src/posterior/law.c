@@ -24,7 +24,7 @@ typedef struct sweep {
 static fsl_status open_sweep(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n, size_t n_modes,
                              sweep *out) {
   const size_t d = law->d, states = n < STATES ? n : STATES;
-  *out = (sweep){.kernel = fsl_kernel_best(), .d = d, .n_modes = n_modes};
+  *out = (sweep){.kernel = fsl_kernel_chosen(), .d = d, .n_modes = n_modes};
   out->lanes = out->kernel->lanes;
   FSL_TRY(fsl_groups_create(ctx, law, &out->groups));
   FSL_GET(ctx, out->noised, out->groups.n);

@@ -47,6 +47,7 @@ void fsl_partial_clear(fsl_partial_shape shape, size_t n, double *records) {
 /* Room is taken before the round begins: nothing of a rank's own can go wrong inside it. */
 fsl_status fsl_team_merge(fsl_ctx *ctx, fsl_partial_shape shape, size_t n, double *records) {
   if (ctx->team->size == 1 || n == 0) return FSL_OK;
+  FSL_TRY(fsl_check_stop(ctx));
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   const size_t size = n * fsl_partial_width(shape);
   double *theirs;
@@ -65,6 +66,7 @@ fsl_status fsl_team_merge(fsl_ctx *ctx, fsl_partial_shape shape, size_t n, doubl
 
 fsl_status fsl_team_share(fsl_ctx *ctx, size_t n, double *values) {
   if (ctx->team->size == 1 || n == 0) return FSL_OK;
+  FSL_TRY(fsl_check_stop(ctx));
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   double *theirs;
   FSL_GET(ctx, theirs, n);
@@ -79,6 +81,7 @@ fsl_status fsl_team_share(fsl_ctx *ctx, size_t n, double *values) {
 
 fsl_status fsl_team_gather(fsl_ctx *ctx, size_t n, double *values) {
   if (ctx->team->size == 1 || n == 0) return FSL_OK;
+  FSL_TRY(fsl_check_stop(ctx));
   fsl_round round = fsl_round_begin(ctx, FSL_OK);
   for (size_t bit = 1; bit < (size_t)ctx->team->size; bit *= 2) {
     const size_t mine = (size_t)ctx->team->rank & ~(bit - 1), theirs = mine ^ bit;

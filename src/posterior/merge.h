@@ -21,9 +21,10 @@ void fsl_partial_merge(fsl_partial_shape shape, size_t n, double *lower, const d
 /* Records of no atoms. */
 void fsl_partial_clear(fsl_partial_shape shape, size_t n, double *records);
 
-/* Collective, one round each (see fslens/base.h). A rank in trouble does not come here: it returns, and is heard of in
- * this round all the same. The others then get its status.
- * Merges the records of aligned subtrees over the team by recursive doubling; every rank ends with the same bits. */
+/* Collective, one round each (see fslens/base.h). Each rank looks at its stop flag on the way in, as one that had no
+ * work to do has looked nowhere else. A rank in trouble does not come here: it returns, and is heard of in this round
+ * all the same. The others then get its status. Merges the records of aligned subtrees over the team by recursive
+ * doubling; every rank ends with the same bits. */
 FSL_CHECKED fsl_status fsl_team_merge(fsl_ctx *ctx, fsl_partial_shape shape, size_t n, double *records);
 /* Values of which one rank at most holds each, the others 0, become known to all. */
 FSL_CHECKED fsl_status fsl_team_share(fsl_ctx *ctx, size_t n, double *values);

@@ -71,7 +71,7 @@ static fsl_status start(fsl_ctx *ctx, const fsl_problem *problem, const fsl_post
   FSL_GET(ctx, *out, 1);
   (*out)->setting = setting != NULL ? *setting : FSL_POSTERIOR_DEFAULT;
   (*out)->problem = problem;
-  (*out)->kernel = fsl_kernel_best();
+  (*out)->kernel = fsl_kernel_chosen();
   (*out)->prior = problem->prior->population;
   return FSL_OK;
 }

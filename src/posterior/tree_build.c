@@ -368,7 +368,7 @@ fsl_status fsl_tree_create(fsl_ctx *ctx, size_t n, size_t d, const double *x, co
   FSL_TRY(check(ctx, n, d, x, tolerance));
   fsl_tree *tree;
   FSL_GET(ctx, tree, 1);
-  tree->kernel = fsl_tree_kernel_best();
+  tree->kernel = fsl_tree_kernel_chosen();
   tree->n = n;
   tree->d = d;
   tree->levels = levels_of(n);

@@ -295,7 +295,10 @@ static fsl_status write_results(fsl_ctx *ctx, const fsl_campaign *c) {
     if (provenance.started[0] == '\0')
       provenance.started = fsl_provenance_time(ctx->arena, now - (uint64_t)(1e9 * (fsl_now() - c->began)));
     if (c->ranks > provenance.ranks) provenance.ranks = c->ranks;
-    if (provenance.ended == NULL || provenance.started == NULL || provenance.slurm == NULL)
+    provenance.signatures =
+        fsl_provenance_signatures(ctx->arena, c->n_journals, c->journals, fsl_signature(ctx->arena));
+    if (provenance.ended == NULL || provenance.started == NULL || provenance.slurm == NULL ||
+        provenance.signatures == NULL)
       return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the provenance");
   }
   return fsl_results_write(ctx, c->options->output, c->spec, c->grid, c->records, &provenance);

@@ -89,6 +89,28 @@ const char *fsl_provenance_time(fsl_arena *arena, uint64_t nanoseconds) {
   return fsl_text_copy(arena, text);
 }
 
+static bool has_line(const char *lines, const char *line) {
+  const size_t length = strlen(line);
+  for (const char *at = lines; (at = strstr(at, line)) != NULL; at++)
+    if ((at == lines || at[-1] == '\n') && (at[length] == '\n' || at[length] == '\0')) return true;
+  return false;
+}
+
+static void add_signature(fsl_text *text, const char *signature) {
+  if (signature == NULL || signature[0] == '\0' || has_line(text->data, signature)) return;
+  fsl_text_add(text, "%s%s", text->length == 0 ? "" : "\n", signature);
+}
+
+const char *fsl_provenance_signatures(fsl_arena *arena, size_t n, const fsl_journal_contents *journals,
+                                      const char *own) {
+  fsl_text text;
+  fsl_text_start(&text, arena);
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < journals[i].n_runs; k++) add_signature(&text, journals[i].runs[k].signature);
+  add_signature(&text, own);
+  return fsl_text_end(&text);
+}
+
 fsl_status fsl_collect_provenance(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals, const char *command,
                                   fsl_provenance *out) {
   uint64_t began = 0, ended = 0, last = 0;
@@ -104,6 +126,8 @@ fsl_status fsl_collect_provenance(fsl_ctx *ctx, size_t n, const fsl_journal_cont
     }
   out->started = fsl_provenance_time(ctx->arena, began);
   out->ended = fsl_provenance_time(ctx->arena, ended);
-  if (out->started == NULL || out->ended == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the provenance");
+  out->signatures = fsl_provenance_signatures(ctx->arena, n, journals, NULL);
+  if (out->started == NULL || out->ended == NULL || out->signatures == NULL)
+    return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the provenance");
   return FSL_OK;
 }

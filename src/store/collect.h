@@ -21,6 +21,10 @@ FSL_CHECKED fsl_status fsl_collect_records(fsl_ctx *ctx, const fsl_spec *spec, c
                                            const fsl_record **records);
 /* "2026-05-30T12:00:00Z" of nanoseconds since 1970, "" for 0; NULL when out of memory. */
 const char *fsl_provenance_time(fsl_arena *arena, uint64_t nanoseconds);
+/* The signatures of the runs and of the one under way (`own`, NULL: none is), one per line, each once; NULL when out of
+ * memory. */
+const char *fsl_provenance_signatures(fsl_arena *arena, size_t n, const fsl_journal_contents *journals,
+                                      const char *own);
 /* From the first run's begin to the last one's end; the widest run's ranks, the last one's SLURM ids. */
 FSL_CHECKED fsl_status fsl_collect_provenance(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals,
                                               const char *command, fsl_provenance *out);

@@ -9,6 +9,7 @@ typedef struct fsl_provenance {
   const char *started, *ended; /* ISO 8601, UTC */
   const char *command;         /* the command line */
   const char *slurm;           /* "SLURM_JOB_ID=7 ...", "" outside SLURM */
+  const char *signatures;      /* of the runs that computed, one per line, each once (store/signature.h) */
   int ranks;
 } fsl_provenance;
 

@@ -1,6 +1,7 @@
 /* store/results_provenance.c: /provenance: which spec, program, libraries and machine made the file, and when. */
 #include "store/table.h"
 
+#include "base/isa.h"
 #include "base/text.h"
 #include "store/signature.h"
 
@@ -48,7 +49,7 @@ static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p
   fsl_hash_print(r->spec->hash, hash);
   H5get_libversion(&major, &minor, &release);
   snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
-  snprintf(xxhash, sizeof xxhash, "%u", XXH_versionNumber());
+  snprintf(xxhash, sizeof xxhash, "%d", XXH_VERSION_NUMBER); /* of the header: no library is linked */
   const line lines[] = {
       {"spec", r->spec->text},
       {"spec_hash", hash},
@@ -61,13 +62,15 @@ static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p
       {"yaml_version", yaml_get_version_string()},
       {"xxhash_version", xxhash},
       {"openblas", openblas_get_config()},
-      {"cpu_instruction_set", fsl_instruction_set()},
+      {"cpu_instruction_set", fsl_processor()},
+      {"kernels", fsl_isa_name(fsl_isa_chosen())},
       {"cpu_openblas_core", openblas_get_corename()},
       {"hosts", list_hosts(r)},
       {"started", p->started},
       {"ended", p->ended},
       {"command", p->command},
       {"slurm", p->slurm},
+      {"signatures", p->signatures},
   };
   FSL_TRY(write_lines(&r->h, group, sizeof lines / sizeof *lines, lines));
   return fsl_h5_attribute_integer(&r->h, group, "ranks", p->ranks);

@@ -1,6 +1,7 @@
 /* store/signature.c: see signature.h. */
 #include "store/signature.h"
 
+#include "base/isa.h"
 #include "base/text.h"
 
 #include <gsl/gsl_version.h>
@@ -21,19 +22,21 @@ const char fsl_version[] = FSL_VERSION, fsl_git_commit[] = FSL_GIT_COMMIT, fsl_b
 extern char *openblas_get_config(void);
 extern char *openblas_get_corename(void);
 
-const char *fsl_instruction_set(void) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return "x86-64 avx512f";
-  if (__builtin_cpu_supports("avx2")) return "x86-64 avx2";
-  return "x86-64";
-#elif defined(__aarch64__)
-  return "aarch64";
+#if defined __x86_64__
+#define PROCESSOR "x86-64"
+#elif defined __aarch64__
+#define PROCESSOR "aarch64"
 #else
-  return "portable";
+#define PROCESSOR "other"
 #endif
+
+const char *fsl_processor(void) {
+  static const char *const levels[FSL_N_ISAS] = {PROCESSOR, PROCESSOR "-v3", PROCESSOR "-v4"};
+  return levels[fsl_isa_best()];
 }
 
 const char *fsl_signature(fsl_arena *arena) {
-  return fsl_text_format(arena, "fslens %s (%s), compiler %s, %s, %s, OpenBLAS %s, GSL %s", fsl_version, fsl_git_commit,
-                         __VERSION__, fsl_build_flags, fsl_instruction_set(), openblas_get_corename(), gsl_version);
+  return fsl_text_format(arena, "fslens %s (%s), compiler %s, %s, %s, kernels %s, OpenBLAS %s, GSL %s", fsl_version,
+                         fsl_git_commit, __VERSION__, fsl_build_flags, fsl_processor(), fsl_isa_name(fsl_isa_chosen()),
+                         openblas_get_corename(), gsl_version);
 }

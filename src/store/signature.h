@@ -4,10 +4,10 @@
 
 #include "fslens/base.h"
 
-/* Version, commit, compiler, flags, instruction set and libraries: the same bits come only from the same signature.
- * NULL when out of memory. */
+/* Version, commit, compiler, flags, processor, the kernels that run and libraries: the same bits come only from the
+ * same signature. NULL when out of memory. */
 const char *fsl_signature(fsl_arena *arena);
-const char *fsl_instruction_set(void);
+const char *fsl_processor(void); /* with the instruction set that it has: "x86-64-v3" */
 extern const char fsl_version[], fsl_git_commit[], fsl_build_flags[];
 
 #endif

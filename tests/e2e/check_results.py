@@ -56,7 +56,7 @@ EXPECTED = {
         for n in ("type", "identity", "status", "seconds", "host", "attempts", "ranks", "error", "first_cell", "cells")
     },
 }
-PROVENANCE = "spec spec_hash fslens_version git_commit compiler flags hdf5_version cpu_instruction_set hosts".split()
+PROVENANCE = "spec spec_hash fslens_version git_commit compiler flags hdf5_version cpu_instruction_set kernels signatures hosts".split()
 
 
 class Checks:

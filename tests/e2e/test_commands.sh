@@ -11,6 +11,10 @@ ends 2 "a wrong command is one too" "$FSLENS" plna
 says "did you mean 'plan'" "a wrong command is answered with the nearest"
 ends 0 "--help ends with 0" "$FSLENS" --help
 ends 0 "--version ends with 0" "$FSLENS" --version
+ends 0 "FSLENS_ISA chooses the kernels" env FSLENS_ISA=generic "$FSLENS" --version
+says "kernels generic" "and --version names them"
+ends 2 "an unknown FSLENS_ISA is refused" env FSLENS_ISA=v5 "$FSLENS" run "$spec"
+says "generic, v3 or v4" "and answered with what there is"
 for command in run plan gather show kinds score; do
   ends 0 "$command --help ends with 0" "$FSLENS" $command --help
   says "usage: fslens $command" "$command --help says how to use it"

@@ -106,6 +106,46 @@ static void a_failure_of_all_names_no_rank(void **state) {
   check(&t, FSL_ENUMERIC, text);
 }
 
+static fsl_status gather_one(fsl_ctx *ctx) {
+  double value[SIMULATED_MOST] = {0};
+  return fsl_team_gather(ctx, 1, value);
+}
+
+static fsl_status share_one(fsl_ctx *ctx) {
+  double value = 0;
+  return fsl_team_share(ctx, 1, &value);
+}
+
+static fsl_status merge_one(fsl_ctx *ctx) {
+  double record[FSL_PARTIAL_VEC + 1] = {0};
+  return fsl_team_merge(ctx, (fsl_partial_shape){.sides = 1, .p = 1}, 1, record);
+}
+
+typedef struct exchange_trial {
+  fsl_status (*exchange)(fsl_ctx *ctx);
+  int stops; /* this rank's stop flag is up */
+  fsl_status leaves[SIMULATED_MOST];
+} exchange_trial;
+
+static void exchange_body(fsl_ctx *ctx, void *data) {
+  static const sig_atomic_t up = 1;
+  exchange_trial *const t = data;
+  if (ctx->team->rank == t->stops) ctx->stop = &up;
+  t->leaves[ctx->team->rank] = fsl_team_agree(ctx, t->exchange(ctx));
+}
+
+/* A rank without work of its own looks at the flag nowhere else. */
+static void a_stop_travels_in_every_exchange(void **state) {
+  (void)state;
+  static fsl_status (*const exchanges[])(fsl_ctx *) = {gather_one, share_one, merge_one};
+  for (size_t i = 0; i < sizeof exchanges / sizeof *exchanges; i++)
+    for (int rank = 0; rank < 4; rank++) {
+      exchange_trial t = {.exchange = exchanges[i], .stops = rank};
+      simulate(4, exchange_body, &t);
+      for (int r = 0; r < 4; r++) assert_int_equal(t.leaves[r], FSL_ESTOP);
+    }
+}
+
 static void nothing_is_exchanged_once_all_know(void **state) {
   (void)state;
   trial late = {.size = 4, .enters = {[3] = FSL_EIO}},
@@ -124,6 +164,7 @@ int main(void) {
       cmocka_unit_test(a_stop_stays_a_stop_and_a_deadline_a_deadline),
       cmocka_unit_test(an_early_failure_is_heard_before_a_later_one),
       cmocka_unit_test(a_failure_of_all_names_no_rank),
+      cmocka_unit_test(a_stop_travels_in_every_exchange),
       cmocka_unit_test(nothing_is_exchanged_once_all_know),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

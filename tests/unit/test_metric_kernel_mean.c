@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "base/isa.h"
+
 #define assert_near(value, expected, error) assert_true(fabs((value) - (expected)) <= (error))
 
 static fsl_ctx context(void) {
@@ -186,6 +188,40 @@ static void many_draws_agree_with_the_closed_form_far_below_a_floor(void **state
   fsl_arena_destroy(ctx.arena);
 }
 
+/* Draws of 3 dimensions go by direct distances, of 20 by products of matrices. */
+static double discrepancy(size_t d) {
+  enum { N = 300, R = 700, MOST = 20 };
+  fsl_ctx ctx = context();
+  double x[N * MOST], y[R * MOST], found = NAN;
+  fsl_kernel_mean *mean;
+  fsl_normals((fsl_key){{9, 1}}, 0, 0, N * d, x);
+  fsl_normals((fsl_key){{10, 1}}, 0, 0, R * d, y);
+  assert_int_equal(fsl_kernel_mean_of_draws(&ctx, R, d, y, (double)d, false, &mean), FSL_OK);
+  assert_int_equal(fsl_kernel_mean_mmd2(&ctx, mean, N, x, &found), FSL_OK);
+  fsl_arena_destroy(ctx.arena);
+  return found;
+}
+
+static void every_instruction_set_gives_the_same_bits(void **state) {
+  (void)state;
+  const char *const before = getenv("FSLENS_ISA");
+  char *const kept = before == NULL ? NULL : strdup(before);
+  for (size_t d = 3; d <= 20; d += 17) {
+    setenv("FSLENS_ISA", "generic", 1);
+    const double generic = discrepancy(d);
+    for (fsl_isa isa = FSL_ISA_V3; isa <= fsl_isa_best(); isa++) {
+      setenv("FSLENS_ISA", fsl_isa_name(isa), 1);
+      const double found = discrepancy(d);
+      assert_memory_equal(&found, &generic, sizeof found);
+    }
+  }
+  if (kept == NULL)
+    unsetenv("FSLENS_ISA");
+  else
+    setenv("FSLENS_ISA", kept, 1);
+  free(kept);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(atoms_match_double_sums),
@@ -193,6 +229,7 @@ int main(void) {
       cmocka_unit_test(components_of_different_width_pair_in_closed_form),
       cmocka_unit_test(draws_match_double_sums),
       cmocka_unit_test(many_draws_agree_with_the_closed_form_far_below_a_floor),
+      cmocka_unit_test(every_instruction_set_gives_the_same_bits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

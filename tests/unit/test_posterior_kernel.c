@@ -268,7 +268,7 @@ static void test_a_state_does_not_depend_on_its_neighbours(void **state) {
 static void test_a_state_that_is_not_finite_gives_nan_alone(void **state) {
   (void)state;
   setting s = open_setting(&table[2]);
-  finish_setting(&s, fsl_kernel_best());
+  finish_setting(&s, fsl_kernel_chosen());
   double mean[STATES * 2], post[STATES * 2], before[STATES * 2];
   OK(s.ctx, fsl_posterior_moments(s.ctx, s.posterior, 0.8, 0.36, STATES, s.x, &(fsl_moments){.mean = before}));
   s.x[6] = NAN;
@@ -286,7 +286,7 @@ static void test_a_state_that_is_not_finite_gives_nan_alone(void **state) {
 static void test_at_v_zero_the_nearest_atom_takes_all(void **state) {
   (void)state;
   setting s = open_setting(&table[2]);
-  finish_setting(&s, fsl_kernel_best());
+  finish_setting(&s, fsl_kernel_chosen());
   double mean[STATES * 2];
   OK(s.ctx, fsl_posterior_moments(s.ctx, s.posterior, 1.0, 0.0, STATES, s.x, &(fsl_moments){.mean = mean}));
   for (size_t i = 0; i < STATES; ++i) {

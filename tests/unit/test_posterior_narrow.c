@@ -188,7 +188,7 @@ static void check_repair(const setting *s) {
 static void test_some_states_need_a_softmax_of_their_own(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof trials / sizeof *trials; ++i) {
-    setting s = open_setting(&trials[i], fsl_kernel_best(), 2);
+    setting s = open_setting(&trials[i], fsl_kernel_chosen(), 2);
     s.x[0] = s.x[1] = 0.3; /* close to the likelihood's peak */
     check_repair(&s);
     close_ctx(s.ctx);

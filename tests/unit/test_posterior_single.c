@@ -177,7 +177,7 @@ static void test_at_tiny_v_every_answer_is_double(void **state) {
   (void)state;
   static const double tiny[] = {0.0, 1e-250, 1e-30, 1e-12, 1e-10};
   for (size_t i = 0; i < sizeof tiny / sizeof *tiny; ++i) {
-    setting *s = open_setting(fsl_kernel_best(), 300, 2, 1.0, tiny[i], 0.5, false);
+    setting *s = open_setting(fsl_kernel_chosen(), 300, 2, 1.0, tiny[i], 0.5, false);
     const answer got = ask(s, s->single, STATES, s->x), want = ask(s, s->exact, STATES, s->x);
     assert_memory_equal(&got, &want, sizeof got);
     close_ctx(s->ctx);
@@ -186,7 +186,7 @@ static void test_at_tiny_v_every_answer_is_double(void **state) {
 
 static void test_a_state_far_away_is_answered_in_double_and_no_other(void **state) {
   (void)state;
-  setting *s = open_setting(fsl_kernel_best(), 300, 2, 0.7, 0.51, 0.5, false);
+  setting *s = open_setting(fsl_kernel_chosen(), 300, 2, 0.7, 0.51, 0.5, false);
   const answer before = ask(s, s->single, STATES, s->x);
   s->x[6] = 1e12;
   s->x[21] = -1e100;
@@ -201,7 +201,7 @@ static void test_a_state_far_away_is_answered_in_double_and_no_other(void **stat
 
 static void test_where_a_is_zero_every_state_is_far(void **state) {
   (void)state;
-  setting *s = open_setting(fsl_kernel_best(), 300, 2, 0.0, 1.0, 0.5, false);
+  setting *s = open_setting(fsl_kernel_chosen(), 300, 2, 0.0, 1.0, 0.5, false);
   const answer got = ask(s, s->single, STATES, s->x), want = ask(s, s->exact, STATES, s->x);
   assert_memory_equal(&got, &want, sizeof got);
   close_ctx(s->ctx);
@@ -210,7 +210,7 @@ static void test_where_a_is_zero_every_state_is_far(void **state) {
 /* Noise of 1e-3: the posterior's mass lies e^-1000 from the state's neighbours, for most states but not for all. */
 static void test_a_posterior_too_far_for_floats_is_found_in_double(void **state) {
   (void)state;
-  setting *s = open_setting(fsl_kernel_best(), 300, 2, 0.99, 2e-2, 1e-2, false);
+  setting *s = open_setting(fsl_kernel_chosen(), 300, 2, 0.99, 2e-2, 1e-2, false);
   memcpy(s->x, s->oracle.x, 2 * sizeof *s->x); /* the atom that y was measured at */
   const answer got = ask(s, s->single, STATES, s->x), exact = ask(s, s->exact, STATES, s->x);
   size_t equal = 0;
@@ -240,7 +240,7 @@ static void test_a_state_does_not_depend_on_its_neighbours(void **state) {
 
 static void test_other_questions_are_answered_in_double(void **state) {
   (void)state;
-  setting *s = open_setting(fsl_kernel_best(), 300, 2, 0.7, 0.51, 0.5, false);
+  setting *s = open_setting(fsl_kernel_chosen(), 300, 2, 0.7, 0.51, 0.5, false);
   double mean[2][STATES * 2], entropy[2][STATES], expected[2][STATES * 2];
   for (size_t i = 0; i < 2; ++i) {
     const fsl_posterior *p = i == 0 ? s->single : s->exact;

@@ -269,7 +269,7 @@ static void test_a_state_does_not_depend_on_its_neighbours(void **state) {
 static void test_a_state_that_is_not_finite_gives_nan_alone(void **state) {
   (void)state;
   setting s;
-  open_setting(&s, &table[3], fsl_kernel_best());
+  open_setting(&s, &table[3], fsl_kernel_chosen());
   const size_t d = s.p->d;
   double *mean = reals(s.ctx, STATES * d), *before = reals(s.ctx, STATES * d);
   OK(s.ctx, fsl_posterior_moments(s.ctx, s.posterior, s.p->a, s.p->v, STATES, s.x, &(fsl_moments){.mean = before}));

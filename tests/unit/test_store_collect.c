@@ -236,6 +236,21 @@ static void the_provenance_spans_all_runs(void **state) {
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
+static void the_provenance_names_each_signature_once(void **state) {
+  fixture *const f = *state;
+  const fsl_journal_run runs[] = {
+      {.signature = "build, kernels v3"}, {.signature = "build, kernels v3"}, {.signature = "kernels v3"}};
+  fsl_journal_contents j[] = {journal("a.journal", "tri", 7), journal("b.journal", "tri", 7)};
+  j[1].runs = runs;
+  j[1].n_runs = 3;
+  fsl_provenance p;
+  assert_int_equal(fsl_collect_provenance(&f->ctx, 2, j, "fslens gather", &p), FSL_OK);
+  assert_string_equal(p.signatures, "build, kernels v3\nkernels v3");
+  assert_string_equal(fsl_provenance_signatures(f->ctx.arena, 2, j, "kernels v3"), p.signatures);
+  assert_string_equal(fsl_provenance_signatures(f->ctx.arena, 2, j, "kernels v4"),
+                      "build, kernels v3\nkernels v3\nkernels v4");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(journals_of_one_campaign_go_together),
@@ -250,6 +265,7 @@ int main(void) {
       CASE(records_of_other_jobs_are_passed_over),
       CASE(times_are_printed_in_utc),
       CASE(the_provenance_spans_all_runs),
+      CASE(the_provenance_names_each_signature_once),
   };
   return cmocka_run_group_tests_name("collect", tests, NULL, NULL);
 }

@@ -168,7 +168,12 @@ static void parse(fixture *f, const char *text, bool with_records) {
 }
 
 static fsl_status write_file(fixture *f, const char *path) {
-  const fsl_provenance provenance = {"2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z", "fslens run made-up.yaml", "", 3};
+  const fsl_provenance provenance = {.started = "2026-01-01T00:00:00Z",
+                                     .ended = "2026-01-01T00:00:09Z",
+                                     .command = "fslens run made-up.yaml",
+                                     .slurm = "",
+                                     .signatures = "",
+                                     .ranks = 3};
   return fsl_results_write(&f->ctx, path, &f->spec, &f->grid, f->records, &provenance);
 }
 

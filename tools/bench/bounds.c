@@ -39,7 +39,7 @@ static const bench_loops *find(const char *name) {
 int main(int argc, char **argv) {
   static work w;
   const bench_setting setting = bench_read_setting(argc, argv);
-  const char *name = setting.isa[0] != '\0' ? setting.isa : fsl_kernel_best()->name;
+  const char *name = setting.isa[0] != '\0' ? setting.isa : fsl_kernel_chosen()->name;
   char about[512];
   int length = snprintf(about, sizeof about, "\"isa\": \"%s\", \"all\": [", name);
   for (size_t i = 0; i < fsl_kernel_count(); i++)
