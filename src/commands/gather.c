@@ -5,6 +5,8 @@
 #include "grid/describe.h"
 #include "store/collect.h"
 #include "store/journal_paths.h"
+#include "store/output.h"
+#include "store/replace.h"
 
 #include <stdio.h>
 
@@ -55,16 +57,30 @@ static void name_missing_tasks(size_t n, const fsl_journal_contents *journals) {
   }
 }
 
-static void report(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,
-                   const fsl_record *const *records, size_t n, const fsl_journal_contents *journals) {
+/* What the journals have beyond the grid of the spec that rules. */
+static fsl_status name_beyond(fsl_ctx *ctx, const fsl_replacement *by) {
+  size_t n = 0;
+  FSL_TRY(fsl_results_beyond(ctx, by, &n));
+  if (n == 0) return FSL_OK;
+  printf("  the journals hold %zu more results, of another grid or version of fslens: they are not in this file\n", n);
+  const bool overridden = by->spec->text[fsl_spec_overrides_start(by->spec->text)] != '\0';
+  const char *const command = overridden ? fsl_results_command(ctx->arena, by, by->spec->text, 0) : NULL;
+  if (command != NULL) printf("  the last run had --set options; the whole grid of its spec: %s\n", command);
+  return FSL_OK;
+}
+
+static fsl_status report(fsl_ctx *ctx, const char *path, const fsl_replacement *by) {
+  const fsl_grid *const grid = by->grid;
   size_t done = 0, failed = 0;
   for (size_t i = 0; i < grid->n_jobs; i++)
-    if (records[i] != NULL) (*(records[i]->status == FSL_RECORD_DONE ? &done : &failed))++;
+    if (by->records[i] != NULL) (*(by->records[i]->status == FSL_RECORD_DONE ? &done : &failed))++;
   printf("%s: %zu of %zu jobs done, %zu failed, %zu missing\n", path, done, grid->n_jobs, failed,
          grid->n_jobs - done - failed);
-  if (done + failed == grid->n_jobs) return;
-  name_missing_tasks(n, journals);
-  name_missing_jobs(ctx, spec, grid, records);
+  if (done + failed < grid->n_jobs) {
+    name_missing_tasks(by->n_journals, by->journals);
+    name_missing_jobs(ctx, by->spec, grid, by->records);
+  }
+  return name_beyond(ctx, by);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
@@ -79,7 +95,8 @@ static fsl_status read_all(fsl_ctx *ctx, size_t n, const char *const *paths, fsl
               out[i].n_damaged, out[i].damaged_bytes);
   }
   fsl_collect_warn_mixed(ctx, n, out, NULL);
-  return fsl_collect_check(ctx, n, out);
+  FSL_TRY(fsl_collect_check(ctx, n, out));
+  return fsl_collect_warn_specs(ctx, n, out);
 }
 
 /* The spec that was written last rules, in whichever journal it is. */
@@ -103,7 +120,9 @@ static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const cha
   const fsl_record **records;
   fsl_job_index *index;
   fsl_provenance provenance;
+  fsl_output output;
   if (command == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the command line");
+  FSL_TRY(fsl_output_check(ctx, out, FSL_FILE_RESULTS, n, arguments->positional + 1, &output));
   FSL_GET(ctx, journals, n);
   FSL_TRY(read_all(ctx, n, arguments->positional + 1, journals));
   FSL_TRY(read_spec(ctx, n, journals, &spec));
@@ -112,9 +131,15 @@ static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const cha
   FSL_TRY(fsl_job_index_create(ctx, &grid, &index));
   FSL_TRY(fsl_collect_records(ctx, spec, &grid, index, n, journals, records));
   FSL_TRY(fsl_collect_provenance(ctx, n, journals, command, &provenance));
-  FSL_TRY(fsl_results_write(ctx, out, spec, &grid, records, &provenance));
-  report(ctx, out, spec, &grid, records, n, journals);
-  return FSL_OK;
+  const fsl_replacement by = {.spec = spec,
+                              .grid = &grid,
+                              .index = index,
+                              .records = records,
+                              .n_journals = n,
+                              .journals = journals,
+                              .output = fsl_journal_results_path(ctx->arena, journals[0].path)};
+  FSL_TRY(fsl_results_replace(ctx, out, &by, &provenance));
+  return report(ctx, out, &by);
 }
 
 int fsl_command_gather(int argc, char **argv) {

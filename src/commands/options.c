@@ -137,5 +137,5 @@ fsl_ctx fsl_command_ctx(void) {
 
 int fsl_command_failed(const fsl_ctx *ctx, fsl_status status) {
   fprintf(stderr, "fslens: %s\n", ctx->error[0] == '\0' ? fsl_status_name(status) : ctx->error);
-  return status == FSL_EINPUT ? FSL_EXIT_USAGE : 1;
+  return status == FSL_EINPUT ? FSL_EXIT_USAGE : status == FSL_ESTOP ? FSL_EXIT_STOPPED : 1;
 }

@@ -4,7 +4,7 @@
 
 #include "fslens/base.h"
 
-enum { FSL_MAX_OPTIONS = 16, FSL_EXIT_USAGE = 2 };
+enum { FSL_MAX_OPTIONS = 16, FSL_EXIT_USAGE = 2, FSL_EXIT_STOPPED = 75 };
 
 typedef struct fsl_option {
   const char *name;  /* "--output" */
@@ -41,7 +41,8 @@ const char *fsl_command_line(fsl_arena *arena, int argc, char **argv);
 /* A context for a command that runs in one process; its log writes warnings to stderr. The arena is the caller's to
  * destroy; NULL arena when out of memory. */
 fsl_ctx fsl_command_ctx(void);
-/* Writes the context's error to stderr and returns the exit status of the command: 2 for wrong input, else 1. */
+/* Writes the context's error to stderr and returns the exit status of the command: 2 for wrong input, 75 after a stop,
+ * else 1. */
 int fsl_command_failed(const fsl_ctx *ctx, fsl_status status);
 
 #endif

@@ -6,12 +6,15 @@
 #include "base/array_file.h"
 #include "grid/grid.h"
 #include "job/problem.h"
-#include "store/beside.h"
-#include "store/h5.h"
+#include "runner/campaign.h"
+#include "runner/signals.h"
+#include "store/collect.h"
+#include "store/files.h"
+#include "store/output.h"
+#include "store/provenance.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum { STATES, OUTPUT, SET };
 
@@ -43,6 +46,7 @@ enum { N_CELL_AXES = 7, N_AXES = 9 };
 typedef struct scoring {
   fsl_ctx *ctx;
   const fsl_spec *spec;
+  const char *command;
   states s;
   fsl_h5 h;
   hid_t scale[N_AXES], variable[N_SCORES]; /* -1: not made yet */
@@ -89,6 +93,7 @@ static fsl_status score_states(const scoring *z, const fsl_entry *method, const 
   const fsl_approximation_kind *const kind = (const fsl_approximation_kind *)(const void *)method->kind;
   const fsl_diffusion *const diffusion = &z->spec->schedule;
   for (size_t i = 0, end; i < z->s.n; i = end) {
+    FSL_TRY(fsl_check_stop(z->ctx));
     for (end = i + 1; end < z->s.n && z->s.t[end] == z->s.t[i]; end++) continue;
     const double t = z->s.t[i];
     const size_t at = i * z->s.d;
@@ -178,14 +183,68 @@ static fsl_status add_scales(scoring *z) {
   return fsl_h5_scale_numbers(h, h->file, "component", z->s.d, "component of the state", &scale[8]);
 }
 
-static fsl_status write_times(scoring *z) {
-  static const fsl_h5_about about = {"t", "diffusion time of the state", NULL, NULL};
+/* One value for each state. */
+static fsl_status write_per_state(scoring *z, const fsl_h5_about *about, const double *values) {
   const hsize_t start = 0, count = z->s.n;
   hid_t variable;
-  FSL_TRY(fsl_h5_variable(&z->h, z->h.file, &about, H5T_NATIVE_DOUBLE, 1, &z->scale[7], &variable));
-  const fsl_status status = fsl_h5_write_slab(&z->h, variable, 1, &start, &count, z->s.t);
+  FSL_TRY(fsl_h5_variable(&z->h, z->h.file, about, H5T_NATIVE_DOUBLE, 1, &z->scale[7], &variable));
+  const fsl_status status = fsl_h5_write_slab(&z->h, variable, 1, &start, &count, values);
   H5Dclose(variable);
   return status;
+}
+
+/* The diffusion's kind and parameters, as a spec writes them. */
+static fsl_status describe_diffusion(scoring *z, hid_t group) {
+  const fsl_entry *const diffusion = &z->spec->diffusion;
+  FSL_TRY(fsl_h5_attribute_text(&z->h, group, "kind", diffusion->kind->name));
+  for (size_t i = 0; i < diffusion->kind->n_params; i++) {
+    const fsl_param *const param = &diffusion->kind->params[i];
+    const void *const field = (const char *)diffusion->params + param->offset;
+    const char *text;
+    if (param->type == FSL_REAL) {
+      FSL_TRY(fsl_h5_attribute_real(&z->h, group, param->name, *(const double *)field));
+      continue;
+    }
+    FSL_TRY(fsl_param_print(z->ctx, param, diffusion->params, &text));
+    FSL_TRY(fsl_h5_attribute_text(&z->h, group, param->name, text));
+  }
+  return FSL_OK;
+}
+
+/* x_t = a x_0 + sqrt(v) times a standard normal. */
+static fsl_status write_schedule(scoring *z) {
+  static const fsl_h5_about t = {"t", "diffusion time of the state", NULL, NULL},
+                            a = {"a", "factor of x_0 in x_t at the state's time", NULL, NULL},
+                            v = {"v", "variance of the noise in x_t at the state's time", NULL, NULL};
+  const fsl_diffusion *const diffusion = &z->spec->schedule;
+  double *factor, *variance;
+  hid_t group;
+  FSL_GET(z->ctx, factor, z->s.n);
+  FSL_GET(z->ctx, variance, z->s.n);
+  for (size_t i = 0; i < z->s.n; i++) {
+    factor[i] = diffusion->a(diffusion, z->s.t[i]);
+    variance[i] = diffusion->v(diffusion, z->s.t[i]);
+  }
+  FSL_TRY(write_per_state(z, &t, z->s.t));
+  FSL_TRY(write_per_state(z, &a, factor));
+  FSL_TRY(write_per_state(z, &v, variance));
+  FSL_TRY(fsl_h5_group(&z->h, "schedule", &group));
+  const fsl_status status = describe_diffusion(z, group);
+  H5Gclose(group);
+  return status;
+}
+
+static fsl_status write_provenance(scoring *z, uint64_t started) {
+  char host[256];
+  fsl_host_name(host);
+  const fsl_provenance provenance = {.started = fsl_provenance_time(z->ctx->arena, started),
+                                     .ended = fsl_provenance_time(z->ctx->arena, fsl_campaign_time()),
+                                     .command = z->command,
+                                     .slurm = fsl_provenance_slurm(z->ctx->arena),
+                                     .ranks = 1};
+  if (provenance.started == NULL || provenance.ended == NULL || provenance.slurm == NULL)
+    return fsl_fail(z->ctx, FSL_ENOMEM, "out of memory for the provenance");
+  return fsl_provenance_write(&z->h, z->spec, host, &provenance);
 }
 
 static fsl_status write_all(scoring *z) {
@@ -194,62 +253,64 @@ static fsl_status write_all(scoring *z) {
       [POSTERIOR_SCORE] = {"posterior_score", "prior score plus the method's likelihood score", NULL, NULL},
       [LIKELIHOOD_SCORE] = {"likelihood_score", "the method's approximation of grad log p(y | x_t)", NULL, NULL},
   };
-  FSL_TRY(fsl_h5_attribute_text(&z->h, z->h.file, "title", "fslens: scores at given states"));
+  const uint64_t started = fsl_campaign_time();
+  FSL_TRY(fsl_h5_attribute_text(&z->h, z->h.file, "title", fsl_file_sort_title(FSL_FILE_SCORES)));
   FSL_TRY(fsl_h5_attribute_text(&z->h, z->h.file, "coordinates", "noise_name t"));
   FSL_TRY(add_scales(z));
-  FSL_TRY(write_times(z));
+  FSL_TRY(write_schedule(z));
   for (size_t i = 0; i < N_SCORES; i++)
     FSL_TRY(fsl_h5_variable(&z->h, z->h.file, &about[i], H5T_NATIVE_DOUBLE, N_AXES, z->scale, &z->variable[i]));
-  return score_all(z);
+  FSL_TRY(score_all(z));
+  return write_provenance(z, started);
 }
 
-static void close_handles(scoring *z) {
+static void close_handles(const scoring *z) {
   for (size_t i = 0; i < N_AXES; i++)
     if (z->scale[i] >= 0) H5Dclose(z->scale[i]);
   for (size_t i = 0; i < N_SCORES; i++)
     if (z->variable[i] >= 0) H5Dclose(z->variable[i]);
 }
 
-/* Beside its place, then renamed: an old file stays whole until the new one is. */
-static fsl_status write_file(scoring *z, const char *path) {
-  const char *beside;
-  FSL_TRY(fsl_beside(z->ctx, path, &beside));
+static fsl_status fill(void *self, fsl_h5 *h) {
+  scoring *const z = self;
+  z->h = *h;
   for (size_t i = 0; i < N_AXES; i++) z->scale[i] = -1;
   for (size_t i = 0; i < N_SCORES; i++) z->variable[i] = -1;
-  fsl_status status = fsl_h5_create(z->ctx, beside, &z->h);
-  if (status == FSL_OK) status = write_all(z);
+  const fsl_status status = write_all(z);
   close_handles(z);
-  if (status == FSL_OK)
-    status = fsl_h5_close(&z->h);
-  else if (z->h.file >= 0)
-    H5Fclose(z->h.file); /* the first error is the one to report */
-  if (status == FSL_OK) status = fsl_h5_put_in_place(z->ctx, beside, path);
-  if (status != FSL_OK) unlink(beside);
   return status;
 }
 
-static fsl_status score(fsl_ctx *ctx, const fsl_arguments *arguments) {
+static fsl_status score(fsl_ctx *ctx, const fsl_arguments *arguments, const char *command) {
   const char *const output = fsl_arguments_value(arguments, OUTPUT, NULL);
   const char *const path = fsl_arguments_value(arguments, STATES, NULL), *errors = "";
   fsl_spec *spec;
+  fsl_output out;
   FSL_GET(ctx, spec, 1);
+  if (command == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the command line");
   if (path == NULL || output == NULL)
     return fsl_fail(ctx, FSL_EINPUT, "score needs --states S.h5 and -o T.h5 (see fslens score --help)");
+  const char *const inputs[] = {arguments->positional[0], path};
+  FSL_TRY(fsl_output_check(ctx, output, FSL_FILE_SCORES, 2, inputs, &out));
   const fsl_status loaded = fsl_spec_load(ctx, &fsl_standard_catalog, arguments->positional[0], arguments->count[SET],
                                           arguments->values[SET], spec, &errors);
   if (loaded != FSL_OK) fputs(errors, stderr);
   FSL_TRY(loaded);
-  scoring z = {.ctx = ctx, .spec = spec};
+  FSL_TRY(fsl_output_check(ctx, output, FSL_FILE_SCORES, spec->n_read, spec->read, &out));
+  scoring z = {.ctx = ctx, .spec = spec, .command = command};
   FSL_TRY(read_states(ctx, spec, path, &z.s));
-  return write_file(&z, output);
+  return fsl_output_write(ctx, output, FSL_FILE_SCORES, &z, fill);
 }
 
+/* A stop ends it between two pieces of work, so that the unfinished file is removed. */
 int fsl_command_score(int argc, char **argv) {
   fsl_ctx ctx = fsl_command_ctx();
   fsl_arguments arguments;
   int exit_status = 1;
+  fsl_signals_install();
+  ctx.stop = fsl_signals_stop();
   if (fsl_arguments_read(ctx.arena, &usage, argc, argv, &arguments, &exit_status)) {
-    const fsl_status status = score(&ctx, &arguments);
+    const fsl_status status = score(&ctx, &arguments, fsl_command_line(ctx.arena, argc, argv));
     exit_status = status == FSL_OK ? 0 : fsl_command_failed(&ctx, status);
   }
   fsl_arena_destroy(ctx.arena);

@@ -6,10 +6,11 @@
 #include "grid/describe.h"
 #include "store/collect.h"
 #include "store/files.h"
+#include "store/provenance.h"
+#include "store/replace.h"
 #include "store/signature.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -109,19 +110,6 @@ void fsl_campaign_pass_over(fsl_campaign *c, int64_t job) {
   advance(c);
 }
 
-/* "SLURM_JOB_ID=7 ..." */
-static const char *list_slurm(fsl_arena *arena) {
-  static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_NODELIST",
-                                      "SLURM_CLUSTER_NAME"};
-  fsl_text text;
-  fsl_text_start(&text, arena);
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    const char *const value = getenv(names[i]);
-    if (value != NULL) fsl_text_add(&text, "%s%s=%s", text.length == 0 ? "" : " ", names[i], value);
-  }
-  return fsl_text_end(&text);
-}
-
 static fsl_status begin(fsl_ctx *ctx, fsl_campaign *c) {
   char host[256];
   fsl_host_name(host);
@@ -133,7 +121,7 @@ static fsl_status begin(fsl_ctx *ctx, fsl_campaign *c) {
                                .host = host,
                                .signature = fsl_signature(ctx->arena),
                                .command = c->options->command_line,
-                               .slurm = list_slurm(ctx->arena)};
+                               .slurm = fsl_provenance_slurm(ctx->arena)};
   if (run.signature == NULL || run.slurm == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the journal");
   fsl_collect_warn_mixed(ctx, c->n_journals, c->journals, run.signature);
   FSL_TRY(fsl_journal_begin(ctx, c->journal, &run));
@@ -291,7 +279,7 @@ static fsl_status write_results(fsl_ctx *ctx, const fsl_campaign *c) {
   if (c->begun || provenance.started[0] == '\0') {
     const uint64_t now = fsl_campaign_time();
     provenance.ended = fsl_provenance_time(ctx->arena, now);
-    provenance.slurm = list_slurm(ctx->arena);
+    provenance.slurm = fsl_provenance_slurm(ctx->arena);
     if (provenance.started[0] == '\0')
       provenance.started = fsl_provenance_time(ctx->arena, now - (uint64_t)(1e9 * (fsl_now() - c->began)));
     if (c->ranks > provenance.ranks) provenance.ranks = c->ranks;
@@ -301,7 +289,14 @@ static fsl_status write_results(fsl_ctx *ctx, const fsl_campaign *c) {
         provenance.signatures == NULL)
       return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the provenance");
   }
-  return fsl_results_write(ctx, c->options->output, c->spec, c->grid, c->records, &provenance);
+  const fsl_replacement by = {.spec = c->spec,
+                              .grid = c->grid,
+                              .index = c->index,
+                              .records = c->records,
+                              .n_journals = c->n_journals,
+                              .journals = c->journals,
+                              .output = c->options->output};
+  return fsl_results_replace(ctx, c->options->output, &by, &provenance);
 }
 
 static fsl_status finish(fsl_ctx *ctx, fsl_campaign *c) {

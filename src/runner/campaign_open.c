@@ -4,13 +4,13 @@
 #include "base/text.h"
 #include "grid/stripe.h"
 #include "store/collect.h"
+#include "store/files.h"
 #include "store/lock.h"
+#include "store/output.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Seconds to wait for another run on the same journal: the ranks of one that was killed may outlive it by a little. */
 static const double patience = 5;
@@ -18,23 +18,21 @@ enum { first_sort = 8 }; /* records after which what is left is first sorted ane
 
 /* ---- the journals ------------------------------------------------------------------------------------------------ */
 
-/* A file that is there gets the next free name with a number behind it: never deleted. */
+/* Never deleted. */
 static fsl_status move_aside(fsl_ctx *ctx, const char *path) {
-  for (int i = 1; access(path, F_OK) == 0; i++) {
-    const char *const aside = fsl_text_format(ctx->arena, "%s.old-%d", path, i);
-    if (aside == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
-    if (access(aside, F_OK) == 0) continue;
-    if (rename(path, aside) != 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot move it aside: %s", path, strerror(errno));
-    fsl_say(ctx, FSL_LOG_WARN, "%s moved to %s", path, aside);
-  }
+  const char *moved;
+  FSL_TRY(fsl_move_aside(ctx, path, &moved));
+  if (moved != NULL) fsl_say(ctx, FSL_LOG_WARN, "%s moved to %s", path, moved);
   return FSL_OK;
 }
 
 /* Under the journal's lock: no run that is under way is robbed of its file. */
 static fsl_status start_afresh(fsl_ctx *ctx, const fsl_campaign *c, const char *path) {
   fsl_lock lock;
+  fsl_output out;
+  FSL_TRY(fsl_output_check(ctx, c->options->output, FSL_FILE_RESULTS, 0, NULL, &out));
   FSL_TRY(fsl_lock_take(ctx, path, patience, &lock));
-  fsl_status status = c->options->array.shards == 0 ? move_aside(ctx, c->options->output) : FSL_OK;
+  fsl_status status = c->options->array.shards == 0 ? move_aside(ctx, out.target) : FSL_OK;
   if (status == FSL_OK) status = move_aside(ctx, path);
   fsl_lock_release(&lock);
   return status;
@@ -69,6 +67,26 @@ static fsl_status read_siblings(fsl_ctx *ctx, fsl_campaign *c, const char *own, 
   return fsl_collect_check(ctx, c->n_journals, all);
 }
 
+/* The spec that was written last rules in a later gather. That is this run's, also where a sibling's is dated later
+ * than now: on another machine the clock may be ahead. */
+static fsl_status make_spec_rule(fsl_ctx *ctx, fsl_campaign *c, const fsl_journal_campaign *mine) {
+  const fsl_journal_campaign *const old = &c->journals[0].campaign;
+  const fsl_journal_campaign *const other = fsl_collect_spec(c->n_journals - 1, c->journals + 1);
+  const bool kept = strcmp(old->spec_text, mine->spec_text) == 0 && strcmp(old->spec_file, mine->spec_file) == 0;
+  const uint64_t dated = kept ? old->spec_time : mine->spec_time;
+  if (other == NULL || strcmp(other->spec_text, mine->spec_text) == 0 || other->spec_time < dated) return FSL_OK;
+  fsl_journal_campaign last = *mine;
+  if (other->spec_time >= mine->spec_time) {
+    const char *const time = fsl_provenance_time(ctx->arena, other->spec_time);
+    const char *const where = fsl_collect_path_of(c->n_journals, c->journals, other);
+    fsl_say(ctx, FSL_LOG_WARN,
+            "the clock went back: the spec in %s is dated %s, which is later than now; the spec of this run rules",
+            where, time == NULL ? "" : time);
+    last.spec_time = other->spec_time + 1;
+  }
+  return fsl_journal_spec(ctx, c->journal, &last);
+}
+
 static fsl_status open_journals(fsl_ctx *ctx, fsl_campaign *c) {
   const char *const path = fsl_journal_path(ctx->arena, c->options->output, c->options->array);
   if (path == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
@@ -81,11 +99,7 @@ static fsl_status open_journals(fsl_ctx *ctx, fsl_campaign *c) {
   fsl_journal_contents own;
   FSL_TRY(fsl_journal_open(ctx, path, &campaign, patience, &c->journal, &own));
   FSL_TRY(read_siblings(ctx, c, path, &own));
-  const fsl_journal_campaign *const newest = fsl_collect_spec(c->n_journals, c->journals);
-  const bool rules = newest == NULL || newest == &c->journals[0].campaign ||
-                     strcmp(newest->spec_text, c->spec->text) == 0 ||
-                     strcmp(own.campaign.spec_text, c->spec->text) != 0;
-  return rules ? FSL_OK : fsl_journal_spec(ctx, c->journal, &campaign);
+  return make_spec_rule(ctx, c, &campaign);
 }
 
 /* ---- what was finished ------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "runner/schedule.h"
 #include "runner/signals.h"
 #include "runner/worker.h"
+#include "store/output.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -82,6 +83,13 @@ static fsl_status share_text(fsl_ctx *ctx, const process *p, const char *path, c
   FSL_TRY(agree(ctx, p, status));
   MPI_Bcast(*text, (int)*length, MPI_BYTE, 0, MPI_COMM_WORLD);
   return FSL_OK;
+}
+
+/* Before anything is computed; inputs: n files that are read. */
+static fsl_status check_output(fsl_ctx *ctx, const fsl_run_options *options, size_t n, const char *const *inputs) {
+  fsl_output out;
+  FSL_TRY(fsl_output_check(ctx, options->output, FSL_FILE_RESULTS, n, inputs, &out));
+  return fsl_output_check_journal(ctx, options->output, options->array);
 }
 
 static fsl_status load(fsl_ctx *ctx, const process *p, const fsl_run_options *options, fsl_spec *spec, fsl_grid *grid) {
@@ -173,7 +181,9 @@ static fsl_status run(fsl_ctx *ctx, const process *p, const fsl_run_options *opt
   fsl_spec *const spec = ctx->arena == NULL ? NULL : fsl_arena_get(ctx->arena, 1, sizeof *spec);
   fsl_grid *const grid = spec == NULL ? NULL : fsl_arena_get(ctx->arena, 1, sizeof *grid);
   FSL_TRY(agree(ctx, p, grid == NULL ? fsl_fail(ctx, FSL_ENOMEM, "out of memory for the spec") : FSL_OK));
-  const fsl_status loaded = load(ctx, p, options, spec, grid);
+  FSL_TRY(agree(ctx, p, p->rank == 0 ? check_output(ctx, options, 1, &options->spec_file) : FSL_OK));
+  fsl_status loaded = load(ctx, p, options, spec, grid);
+  if (loaded == FSL_OK && p->rank == 0) loaded = check_output(ctx, options, spec->n_read, spec->read);
   FSL_TRY(agree(ctx, p, loaded));
   return take_part(ctx, p, options, spec, grid, out);
 }

@@ -9,6 +9,8 @@ typedef struct fsl_binder {
   fsl_ctx *ctx;
   fsl_diagnostics *d;
   const char *file; /* of the spec: data files lie beside it */
+  size_t n_read;    /* the data files that values name, FILE or FILE:/NAME */
+  const char **read;
 } fsl_binder;
 
 /* Scalars by type; each complains and returns false on anything else. */

@@ -75,17 +75,25 @@ fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *
   bool good = root != NULL && keep_text(&r, text, length, n_overrides, overrides);
   if (good) good = apply_overrides(&r, root, n_overrides, overrides);
   if (root != NULL) good = read_all(&r) && good;
+  out->n_read = r.b.n_read;
+  out->read = r.b.read;
   *errors = fsl_diagnostics_text(&d);
   if (fsl_arena_refused(ctx->arena) > refused) return fsl_fail(ctx, FSL_ENOMEM, "%s: out of memory for the spec", file);
   if (good) return FSL_OK;
   return fsl_fail(ctx, FSL_EINPUT, "%s: %zu error%s in the spec", file, d.n, d.n == 1 ? "" : "s");
 }
 
-static size_t split_overrides(fsl_arena *arena, const char *text, const char **out) {
+size_t fsl_spec_overrides_start(const char *kept) {
+  return overrides_start(kept, strlen(kept));
+}
+
+size_t fsl_spec_overrides(fsl_arena *arena, const char *kept, const char ***out) {
+  const char *const text = kept + fsl_spec_overrides_start(kept);
   size_t n = 0;
-  for (const char *at = text; *at != '\0';) {
+  *out = fsl_arena_get(arena, strlen(text) / strlen(override_mark) + 1, sizeof **out);
+  for (const char *at = text; *out != NULL && *at != '\0';) {
     const size_t line = strcspn(at, "\n");
-    out[n++] = fsl_text_format(arena, "%.*s", (int)(line - strlen(override_mark)), at + strlen(override_mark));
+    (*out)[n++] = fsl_text_format(arena, "%.*s", (int)(line - strlen(override_mark)), at + strlen(override_mark));
     at += line + (at[line] == '\n');
   }
   return n;
@@ -93,10 +101,10 @@ static size_t split_overrides(fsl_arena *arena, const char *text, const char **o
 
 fsl_status fsl_spec_reparse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *kept, fsl_spec *out,
                             const char **errors) {
-  const size_t length = overrides_start(kept, strlen(kept));
+  const size_t length = fsl_spec_overrides_start(kept);
   const char **overrides;
-  FSL_GET(ctx, overrides, strlen(kept + length) / strlen(override_mark) + 1);
-  const size_t n = split_overrides(ctx->arena, kept + length, overrides);
+  const size_t n = fsl_spec_overrides(ctx->arena, kept, &overrides);
+  if (overrides == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for overrides");
   for (size_t i = 0; i < n; i++)
     if (overrides[i] == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for overrides");
   return fsl_spec_parse(ctx, catalog, file, kept, length, n, overrides, out, errors);

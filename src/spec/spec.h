@@ -31,6 +31,8 @@ typedef struct fsl_spec {
   const char *file; /* as given; for messages and to resolve data files beside it */
   const char *text; /* the whole YAML text, and the overrides after it as comments: for provenance */
   fsl_hash hash;    /* of `text` */
+  size_t n_read;    /* the data files that it names, FILE or FILE:/NAME: read, and never written */
+  const char *const *read;
   const char *name;
   uint64_t seed;
   size_t n_priors, n_forward_models, n_noise_levels, n_approximations, n_n_train;
@@ -87,6 +89,10 @@ FSL_CHECKED fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, 
 /* Parses a spec's kept text (fsl_spec.text), applying the overrides that stand at its end. */
 FSL_CHECKED fsl_status fsl_spec_reparse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *kept,
                                         fsl_spec *out, const char **errors);
+/* Where the overrides begin in a kept text, and what they are; *out is NULL when out of memory, and so may be a text.
+ */
+size_t fsl_spec_overrides_start(const char *kept);
+size_t fsl_spec_overrides(fsl_arena *arena, const char *kept, const char ***out);
 /* Says, as warnings in the log, what is valid but seldom meant: a normal start far from p(x_t | y) at t_max. */
 void fsl_spec_warn(const fsl_ctx *ctx, const fsl_spec *spec);
 /* Why the entries of these three axes do not fit together; NULL where they do. */

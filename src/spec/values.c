@@ -140,6 +140,17 @@ bool fsl_bind_matrix(fsl_binder *b, const fsl_node *node, const char *what, fsl_
   return true;
 }
 
+/* The path of a data file, beside the spec, is one of those that are read. NULL when out of memory. */
+static const char *data_path(fsl_binder *b, const char *text) {
+  const char *const path = fsl_path_beside(b->ctx->arena, b->file, text);
+  const char **const read = fsl_arena_get(b->ctx->arena, b->n_read + 1, sizeof *read);
+  if (path == NULL || read == NULL) return NULL;
+  for (size_t i = 0; i < b->n_read; i++) read[i] = b->read[i];
+  read[b->n_read++] = path;
+  b->read = read;
+  return path;
+}
+
 static bool all_finite(fsl_binder *b, const fsl_node *node, const char *what, fsl_array array) {
   for (size_t i = 0, n = fsl_array_size(array); i < n; i++)
     if (!isfinite(array.data[i]))
@@ -154,7 +165,7 @@ bool fsl_bind_matrix_or_file(fsl_binder *b, const fsl_node *node, const char *wh
   double number;
   if (!fsl_bind_text(b, node, what, &text)) return false;
   if (!node->quoted && fsl_parse_real(text, &number)) return wrong_type(b, node, what, fsl_type_name(FSL_MATRIX));
-  const char *const path = fsl_path_beside(b->ctx->arena, b->file, text);
+  const char *const path = data_path(b, text);
   if (path == NULL) return out_of_memory(b, node);
   if (fsl_array_read(b->ctx, path, NULL, out) != FSL_OK)
     return fsl_complain(b->d, node->place, "'%s': %s", what, b->ctx->error);
@@ -210,7 +221,7 @@ static bool bind_covariances(fsl_binder *b, const fsl_node *node, const char *wh
 static bool bind_file(fsl_binder *b, const fsl_node *node, const char *what, const char **out) {
   const char *text = NULL;
   if (!fsl_bind_text(b, node, what, &text)) return false;
-  *out = fsl_path_beside(b->ctx->arena, b->file, text);
+  *out = data_path(b, text);
   if (*out == NULL) return out_of_memory(b, node);
   if (access(*out, R_OK) == 0) return true;
   return fsl_complain(b->d, node->place, "'%s': there is no readable file %s", what, *out);

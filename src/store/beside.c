@@ -70,14 +70,20 @@ static void remove_orphans(const char *folder, const char *prefix) {
   closedir(open_folder);
 }
 
-fsl_status fsl_beside(fsl_ctx *ctx, const char *path, const char **out) {
-  const char *const prefix = writers_prefix(ctx->arena, path), *const folder = fsl_folder_of(ctx->arena, path);
+fsl_status fsl_beside_name(fsl_ctx *ctx, const char *path, const char **out) {
+  const char *const prefix = writers_prefix(ctx->arena, path);
   *out = NULL;
   const unsigned long long start = start_of(getpid());
   if (prefix != NULL)
     *out = start == 0 ? fsl_text_format(ctx->arena, "%s%ld", prefix, (long)getpid())
                       : fsl_text_format(ctx->arena, "%s%ld.%llu", prefix, (long)getpid(), start);
-  if (*out == NULL || folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+  return *out == NULL ? fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path") : FSL_OK;
+}
+
+fsl_status fsl_beside(fsl_ctx *ctx, const char *path, const char **out) {
+  const char *const prefix = writers_prefix(ctx->arena, path), *const folder = fsl_folder_of(ctx->arena, path);
+  FSL_TRY(fsl_beside_name(ctx, path, out));
+  if (prefix == NULL || folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
   remove_orphans(folder, prefix + fsl_folder_length(path));
   return FSL_OK;
 }

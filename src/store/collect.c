@@ -45,6 +45,53 @@ const fsl_journal_campaign *fsl_collect_spec(size_t n, const fsl_journal_content
   return newest;
 }
 
+const char *fsl_collect_path_of(size_t n, const fsl_journal_contents *journals, const fsl_journal_campaign *spec) {
+  for (size_t i = 0; i < n; i++)
+    if (&journals[i].campaign == spec) return journals[i].path;
+  return "";
+}
+
+static fsl_status warn_different(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals,
+                                 const fsl_journal_campaign *ruling) {
+  enum { MOST_NAMED = 8 };
+  const char *const ruler = fsl_collect_path_of(n, journals, ruling);
+  size_t n_others = 0;
+  fsl_text others;
+  fsl_text_start(&others, ctx->arena);
+  for (size_t i = 0; i < n; i++) {
+    const fsl_journal_campaign *const c = &journals[i].campaign;
+    if (c->spec_text[0] == '\0' || strcmp(c->spec_text, ruling->spec_text) == 0 || ++n_others > MOST_NAMED) continue;
+    fsl_text_add(&others, "%s%s (%s)", n_others == 1 ? "" : ", ", journals[i].path,
+                 fsl_provenance_time(ctx->arena, c->spec_time));
+  }
+  if (n_others > MOST_NAMED) fsl_text_add(&others, " and %zu more", n_others - MOST_NAMED);
+  const char *const text = fsl_text_end(&others), *const time = fsl_provenance_time(ctx->arena, ruling->spec_time);
+  if (text == NULL || time == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a message");
+  if (n_others > 0)
+    fsl_say(ctx, FSL_LOG_WARN,
+            "the journals hold different specs: the one of %s (%s) rules, since it was written last; different is that "
+            "of %s",
+            ruler, time, text);
+  return FSL_OK;
+}
+
+static bool went_back(const fsl_journal_contents *journal) {
+  for (size_t i = 1; i < journal->n_runs; i++)
+    if (journal->runs[i].began < journal->runs[i - 1].began) return true;
+  return false;
+}
+
+fsl_status fsl_collect_warn_specs(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals) {
+  const fsl_journal_campaign *const ruling = fsl_collect_spec(n, journals);
+  if (ruling != NULL) FSL_TRY(warn_different(ctx, n, journals, ruling));
+  for (size_t i = 0; i < n; i++)
+    if (went_back(&journals[i]))
+      fsl_say(ctx, FSL_LOG_WARN,
+              "%s: the clock went back between two runs; which spec was written last is told by the clock",
+              journals[i].path);
+  return FSL_OK;
+}
+
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 
 typedef struct collection {

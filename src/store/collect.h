@@ -11,8 +11,13 @@ FSL_CHECKED fsl_status fsl_collect_check(fsl_ctx *ctx, size_t n, const fsl_journ
 /* Warns where runs, and the one under way of signature `own` (NULL: none is), were made by different builds or on
  * different processors: their results may differ in the last bits. */
 void fsl_collect_warn_mixed(const fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals, const char *own);
+/* Warns where journals hold different specs, naming the one that rules and those that differ, each with its time; and
+ * where the clock went back between the runs of a journal, since it decides which spec was the last. FSL_ENOMEM. */
+FSL_CHECKED fsl_status fsl_collect_warn_specs(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals);
 /* The spec written last; NULL where no journal holds one. */
 const fsl_journal_campaign *fsl_collect_spec(size_t n, const fsl_journal_contents *journals);
+/* The journal that a spec of fsl_collect_spec is in. */
+const char *fsl_collect_path_of(size_t n, const fsl_journal_contents *journals, const fsl_journal_campaign *spec);
 /* records[job] (grid->n_jobs, NULL at the start): a finished record rules over a failed one, a later failed one over an
  * earlier; records of jobs that the grid does not have are passed over. FSL_EINPUT, naming the job, where two finished
  * ones differ in their data. */

@@ -36,6 +36,18 @@ bool fsl_file_is_at(int file, const char *path) {
   return fstat(file, &mine) == 0 && stat(path, &now) == 0 && mine.st_ino == now.st_ino && mine.st_dev == now.st_dev;
 }
 
+fsl_status fsl_move_aside(fsl_ctx *ctx, const char *path, const char **moved) {
+  *moved = NULL;
+  for (int i = 1; access(path, F_OK) == 0; i++) {
+    const char *const aside = fsl_text_format(ctx->arena, "%s.old-%d", path, i);
+    if (aside == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+    if (access(aside, F_OK) == 0) continue;
+    if (rename(path, aside) != 0) return fsl_fail(ctx, FSL_EIO, "%s: cannot move it aside: %s", path, strerror(errno));
+    *moved = aside;
+  }
+  return FSL_OK;
+}
+
 void fsl_host_name(char host[256]) {
   memset(host, 0, 256);
   if (gethostname(host, 255) != 0 || host[0] == '\0') snprintf(host, 256, "unknown");

@@ -12,6 +12,8 @@ const char *fsl_folder_of(fsl_arena *arena, const char *path);
 FSL_CHECKED fsl_status fsl_folder_sync(fsl_ctx *ctx, const char *path);
 /* Whether the open file is still the one of this name: neither moved nor removed. */
 bool fsl_file_is_at(int file, const char *path);
+/* Gives the file at `path` the next free name "path.old-1", "path.old-2", ...: *moved, NULL where there was none. */
+FSL_CHECKED fsl_status fsl_move_aside(fsl_ctx *ctx, const char *path, const char **moved);
 /* This machine's name, "unknown" where it has none. */
 void fsl_host_name(char host[256]);
 

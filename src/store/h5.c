@@ -108,6 +108,13 @@ fsl_status fsl_h5_attribute_integer(fsl_h5 *h, hid_t object, const char *name, i
   return status;
 }
 
+fsl_status fsl_h5_attribute_real(fsl_h5 *h, hid_t object, const char *name, double value) {
+  const hid_t space = H5Screate(H5S_SCALAR);
+  const fsl_status status = attribute(h, object, name, H5T_NATIVE_DOUBLE, space, &value);
+  H5Sclose(space);
+  return status;
+}
+
 fsl_status fsl_h5_attribute_bytes(fsl_h5 *h, hid_t object, const char *name, size_t n, const int8_t *value) {
   const hsize_t extent = n;
   const hid_t space = H5Screate_simple(1, &extent, NULL);

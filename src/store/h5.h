@@ -25,6 +25,7 @@ FSL_CHECKED fsl_status fsl_h5_group(fsl_h5 *h, const char *name, hid_t *out);
 
 FSL_CHECKED fsl_status fsl_h5_attribute_text(fsl_h5 *h, hid_t object, const char *name, const char *value);
 FSL_CHECKED fsl_status fsl_h5_attribute_integer(fsl_h5 *h, hid_t object, const char *name, int64_t value);
+FSL_CHECKED fsl_status fsl_h5_attribute_real(fsl_h5 *h, hid_t object, const char *name, double value);
 FSL_CHECKED fsl_status fsl_h5_attribute_bytes(fsl_h5 *h, hid_t object, const char *name, size_t n, const int8_t *value);
 
 /* Dimension scales: one coordinate variable each. */

@@ -60,6 +60,15 @@ fsl_shard fsl_journal_shard(const char *path) {
   return found;
 }
 
+const char *fsl_journal_results_path(fsl_arena *arena, const char *journal) {
+  if (!ends_with(journal, journal_ending)) return NULL;
+  const char *end = journal + strlen(journal) - strlen(journal_ending);
+  if (fsl_journal_shard(journal).shards > 0) do
+      end--;
+    while (*end != '.');
+  return fsl_text_format(arena, "%.*s%s", (int)(end - journal), journal, results_ending);
+}
+
 /* Whether `name` is a journal of the results file whose name without folder and ending is `base`. */
 static bool belongs(const char *name, const char *base, size_t length) {
   if (strncmp(name, base, length) != 0 || !ends_with(name, journal_ending)) return false;

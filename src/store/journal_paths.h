@@ -16,6 +16,8 @@ char *fsl_journal_path(fsl_arena *arena, const char *results_path, fsl_shard sha
  * names. */
 FSL_CHECKED fsl_status fsl_journal_siblings(fsl_ctx *ctx, const char *results_path, const char *own, size_t *n,
                                             const char *const **paths);
+/* OUT.h5 of OUT.journal or OUT.I-of-N.journal; NULL where it is not a journal's name, or out of memory. */
+const char *fsl_journal_results_path(fsl_arena *arena, const char *journal);
 /* The shard that a journal's name tells; shards 0 where it tells none. */
 fsl_shard fsl_journal_shard(const char *path);
 

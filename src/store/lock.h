@@ -9,6 +9,9 @@ typedef struct fsl_lock {
   char *path, *owner; /* the file that is locked, and the one that stands in for it where locks do not work; malloc */
 } fsl_lock;
 
+/* The most that a lock's files add to the name of what is locked: ".owner.turn". */
+enum { FSL_LOCK_LONGEST = sizeof ".owner.turn" - 1 };
+
 /* Locks the file `path`.lock, made beside `path`, waiting up to `patience` seconds for another holder (the ranks of a
  * killed run may outlive it by a little). FSL_EIO when it is still held, saying by whom where that is known, or when
  * the folder refuses. Where the file system has no locks, the file `path`.owner, which only one process can make, holds

@@ -1,10 +1,8 @@
-/* store/results.c: the file as a whole: assembled beside its place, closed, synced, renamed, the folder synced. */
+/* store/results.c: the results file as a whole. */
 #include "store/results.h"
 
-#include "store/beside.h"
+#include "store/output.h"
 #include "store/table.h"
-
-#include <unistd.h>
 
 static void measure(fsl_results *r) {
   const fsl_spec *const spec = r->spec;
@@ -20,7 +18,14 @@ static void measure(fsl_results *r) {
       r->most_measurements = spec->model_of[i]->m;
 }
 
-static fsl_status assemble(fsl_results *r, const fsl_provenance *provenance) {
+typedef struct assembly {
+  fsl_results results;
+  const fsl_provenance *provenance;
+} assembly;
+
+static fsl_status assemble(void *self, fsl_h5 *h) {
+  fsl_results *const r = &((assembly *)self)->results;
+  r->h = *h;
   const size_t refused = fsl_arena_refused(r->h.ctx->arena);
   FSL_TRY(fsl_write_root(r));
   FSL_TRY(fsl_write_reference(r));
@@ -28,24 +33,14 @@ static fsl_status assemble(fsl_results *r, const fsl_provenance *provenance) {
   FSL_TRY(fsl_write_convergence(r));
   FSL_TRY(fsl_write_budget(r));
   FSL_TRY(fsl_write_jobs(r));
-  FSL_TRY(fsl_write_provenance(r, provenance));
+  FSL_TRY(fsl_write_provenance(r, ((assembly *)self)->provenance));
   if (fsl_arena_refused(r->h.ctx->arena) == refused) return FSL_OK;
   return fsl_fail(r->h.ctx, FSL_ENOMEM, "%s: out of memory for its texts", r->h.path);
 }
 
 fsl_status fsl_results_write(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,
                              const fsl_record *const *records, const fsl_provenance *provenance) {
-  fsl_results r = {.spec = spec, .grid = grid, .records = records};
-  const char *beside;
-  FSL_TRY(fsl_beside(ctx, path, &beside));
-  measure(&r);
-  fsl_status status = fsl_h5_create(ctx, beside, &r.h);
-  if (status == FSL_OK) status = assemble(&r, provenance);
-  if (status == FSL_OK)
-    status = fsl_h5_close(&r.h);
-  else if (r.h.file >= 0)
-    H5Fclose(r.h.file); /* the first error is the one to report */
-  if (status == FSL_OK) status = fsl_h5_put_in_place(ctx, beside, path);
-  if (status != FSL_OK) unlink(beside);
-  return status;
+  assembly a = {.results = {.spec = spec, .grid = grid, .records = records}, .provenance = provenance};
+  measure(&a.results);
+  return fsl_output_write(ctx, path, FSL_FILE_RESULTS, &a, assemble);
 }

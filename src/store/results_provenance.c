@@ -1,4 +1,5 @@
 /* store/results_provenance.c: /provenance: which spec, program, libraries and machine made the file, and when. */
+#include "store/provenance.h"
 #include "store/table.h"
 
 #include "base/isa.h"
@@ -10,6 +11,7 @@
 #include <yaml.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* OpenBLAS's own header clashes with the reference one that LAPACKE brings. */
@@ -34,6 +36,18 @@ static const char *list_hosts(const fsl_results *r) {
   return fsl_text_end(&text);
 }
 
+const char *fsl_provenance_slurm(fsl_arena *arena) {
+  static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_NODELIST",
+                                      "SLURM_CLUSTER_NAME"};
+  fsl_text text;
+  fsl_text_start(&text, arena);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const char *const value = getenv(names[i]);
+    if (value != NULL) fsl_text_add(&text, "%s%s=%s", text.length == 0 ? "" : " ", names[i], value);
+  }
+  return fsl_text_end(&text);
+}
+
 typedef struct line {
   const char *name, *value;
 } line;
@@ -43,15 +57,15 @@ static fsl_status write_lines(fsl_h5 *h, hid_t group, size_t n, const line *line
   return FSL_OK;
 }
 
-static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p) {
+static fsl_status write_all(fsl_h5 *h, hid_t group, const fsl_spec *spec, const char *hosts, const fsl_provenance *p) {
   char hash[33], hdf5[32], xxhash[32];
   unsigned major, minor, release;
-  fsl_hash_print(r->spec->hash, hash);
+  fsl_hash_print(spec->hash, hash);
   H5get_libversion(&major, &minor, &release);
   snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
   snprintf(xxhash, sizeof xxhash, "%d", XXH_VERSION_NUMBER); /* of the header: no library is linked */
   const line lines[] = {
-      {"spec", r->spec->text},
+      {"spec", spec->text},
       {"spec_hash", hash},
       {"fslens_version", fsl_version},
       {"git_commit", fsl_git_commit},
@@ -65,21 +79,25 @@ static fsl_status write_all(fsl_results *r, hid_t group, const fsl_provenance *p
       {"cpu_instruction_set", fsl_processor()},
       {"kernels", fsl_isa_name(fsl_isa_chosen())},
       {"cpu_openblas_core", openblas_get_corename()},
-      {"hosts", list_hosts(r)},
+      {"hosts", hosts},
       {"started", p->started},
       {"ended", p->ended},
       {"command", p->command},
       {"slurm", p->slurm},
       {"signatures", p->signatures},
   };
-  FSL_TRY(write_lines(&r->h, group, sizeof lines / sizeof *lines, lines));
-  return fsl_h5_attribute_integer(&r->h, group, "ranks", p->ranks);
+  FSL_TRY(write_lines(h, group, sizeof lines / sizeof *lines, lines));
+  return fsl_h5_attribute_integer(h, group, "ranks", p->ranks);
+}
+
+fsl_status fsl_provenance_write(fsl_h5 *h, const fsl_spec *spec, const char *hosts, const fsl_provenance *provenance) {
+  hid_t group;
+  FSL_TRY(fsl_h5_group(h, "provenance", &group));
+  const fsl_status status = write_all(h, group, spec, hosts, provenance);
+  H5Gclose(group);
+  return status;
 }
 
 fsl_status fsl_write_provenance(fsl_results *results, const fsl_provenance *provenance) {
-  hid_t group;
-  FSL_TRY(fsl_h5_group(&results->h, "provenance", &group));
-  const fsl_status status = write_all(results, group, provenance);
-  H5Gclose(group);
-  return status;
+  return fsl_provenance_write(&results->h, results->spec, list_hosts(results), provenance);
 }

@@ -2,6 +2,7 @@
 #include "store/table.h"
 
 #include "base/text.h"
+#include "store/recognise.h"
 
 #include <math.h>
 
@@ -171,8 +172,7 @@ static fsl_status add_components(fsl_sheet *sheet) {
 
 static fsl_status write_all(fsl_sheet *sheet) {
   fsl_h5 *const h = &sheet->results->h;
-  FSL_TRY(fsl_h5_attribute_text(h, sheet->group, "title",
-                                "fslens: diffusion posterior samplers against the exact posterior"));
+  FSL_TRY(fsl_h5_attribute_text(h, sheet->group, "title", fsl_file_sort_title(FSL_FILE_RESULTS)));
   FSL_TRY(fsl_h5_attribute_text(h, sheet->group, "campaign", sheet->results->spec->name));
   FSL_TRY(fsl_h5_attribute_integer(h, sheet->group, "seed", (int64_t)sheet->results->spec->seed));
   FSL_TRY(fsl_sheet_add_axes(sheet, N_ALL_AXES, all_axes));
