@@ -14,8 +14,8 @@ typedef struct fsl_directions {
   const double *unit; /* (n, d) */
 } fsl_directions;
 
-/* 128 random unit vectors keyed by d alone (d = 1: one; d = 2: angles pi j/128), then the normalised rows of a linear
- * forward model that are not 0 (model NULL: none). */
+/* 128 unit vectors keyed by d alone, in random orthonormal frames of d each (d = 1: one vector; d = 2: angles pi
+ * j/128), then the normalised rows of a linear forward model that are not 0 (model NULL: none). */
 FSL_CHECKED fsl_status fsl_directions_create(fsl_ctx *ctx, size_t d, const fsl_forward_model *model,
                                              fsl_directions *out);
 /* line (n): the law at (a, v) along the first n directions. */
