@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { RESULT_VERSION = 4 }; /* raised when any job's result changes for a reason its kinds' versions do not tell */
+enum { RESULT_VERSION = 5 }; /* raised when any job's result changes for a reason its kinds' versions do not tell */
 
 static fsl_status start(fsl_ctx *ctx, const char *purpose, fsl_hasher **out) {
   *out = fsl_hasher_create(ctx->arena);
@@ -33,11 +33,17 @@ static void add_problem(fsl_hasher *hasher, const fsl_spec *spec, fsl_point poin
   fsl_hash_reals(hasher, noise->std.data, noise->std.rank == 0 ? 1 : noise->std.shape[0]);
 }
 
-/* The population has no training set, so no replicate. */
+/* The population has no training set, so no replicate: all replicates share its posterior. */
 static void add_training_set(fsl_hasher *hasher, const fsl_spec *spec, fsl_point point) {
   const double n_train = spec->n_train[point.n_train];
   fsl_hash_real(hasher, n_train);
   fsl_hash_integer(hasher, isinf(n_train) ? 0 : point.replicate);
+}
+
+/* A run of a sampler. In the population too replicates are runs of their own, so that scatter over them is honest. */
+static void add_run(fsl_hasher *hasher, const fsl_spec *spec, fsl_point point) {
+  fsl_hash_real(hasher, spec->n_train[point.n_train]);
+  fsl_hash_integer(hasher, point.replicate);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------------- */
@@ -68,10 +74,10 @@ fsl_status fsl_grid_keys(fsl_ctx *ctx, const fsl_spec *spec, fsl_point point, fs
   FSL_TRY(key_of(ctx, spec, point, "floor", add_problem, NULL, &out->floor));
   if (point.n_train < 0) return FSL_OK;
   FSL_TRY(key_of(ctx, spec, point, "training_set", add_prior, add_training_set, &out->training_set));
-  FSL_TRY(key_of(ctx, spec, point, "path", add_observation, add_training_set, &out->path));
-  FSL_TRY(key_of(ctx, spec, point, "draw", add_observation, add_training_set, &out->draw));
-  FSL_TRY(key_of(ctx, spec, point, "direct", add_observation, add_training_set, &out->direct));
-  FSL_TRY(key_of(ctx, spec, point, "score", add_problem, add_training_set, &out->score));
+  FSL_TRY(key_of(ctx, spec, point, "path", add_observation, add_run, &out->path));
+  FSL_TRY(key_of(ctx, spec, point, "draw", add_observation, add_run, &out->draw));
+  FSL_TRY(key_of(ctx, spec, point, "direct", add_observation, add_run, &out->direct));
+  FSL_TRY(key_of(ctx, spec, point, "score", add_problem, add_run, &out->score));
   return key_of(ctx, spec, point, "effective", add_problem, add_training_set, &out->effective);
 }
 
@@ -151,11 +157,12 @@ fsl_status fsl_job_identity(fsl_ctx *ctx, const fsl_spec *spec, const fsl_parts 
   add_problem(hasher, spec, point);
   fsl_hash_hash(hasher, parts->diffusion);
   fsl_hash_hash(hasher, parts->grading);
+  const bool samples = type == FSL_JOB_RUN || type == FSL_JOB_BUDGET;
   if (type != FSL_JOB_TRUTH) {
-    add_training_set(hasher, spec, point);
+    (samples ? add_run : add_training_set)(hasher, spec, point);
     fsl_hash_hash(hasher, parts->evaluation);
   }
-  if (type == FSL_JOB_RUN || type == FSL_JOB_BUDGET) {
+  if (samples) {
     fsl_hash_hash(hasher, parts->approximation[point.approximation]);
     fsl_hash_hash(hasher, parts->sampling);
   }

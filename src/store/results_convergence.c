@@ -48,16 +48,27 @@ static void collect(fits *f, fsl_job_type type, fsl_point point, const char *nam
       }
 }
 
+/* The mean over the replicates that have a value: runs of their own in the population. NaN where none has. */
+static double mean_at_population(const fits *f, fsl_point point, const char *name, size_t t) {
+  double sum = 0, n = 0;
+  point.n_train = (int)f->population;
+  for (size_t r = 0; r < f->results->spec->replicates; r++) {
+    point.replicate = (int)r;
+    const double value = value_at(fsl_results_record(f->results, FSL_JOB_RUN, point), name, t, false);
+    if (!isfinite(value)) continue;
+    sum += value;
+    n++;
+  }
+  return n == 0 ? NAN : sum / n;
+}
+
 static void collect_problem(fits *f, fsl_job_type type, fsl_point point, const char *name, size_t t) {
   const fsl_spec *const spec = f->results->spec;
   for (size_t o = 0; o < spec->n_observations; o++) {
     point.observation = (int)o;
-    point.replicate = 0;
     f->chi2[o] = value_at(fsl_results_record(f->results, FSL_JOB_TRUTH, point), "chi2", 0, true);
-    f->at_population[o] = NAN;
-    if (f->population < 0 || type != FSL_JOB_RUN) continue;
-    point.n_train = (int)f->population;
-    f->at_population[o] = value_at(fsl_results_record(f->results, type, point), name, t, false);
+    const bool has_population = f->population >= 0 && type == FSL_JOB_RUN;
+    f->at_population[o] = has_population ? mean_at_population(f, point, name, t) : NAN;
   }
 }
 

@@ -16,7 +16,7 @@ static const char *const axis_titles[FSL_N_AXES] = {
     "standard deviation of the measurement noise (root mean square over components)",
     "likelihood-score approximation or sampler",
     "number of training samples; inf: the population",
-    "independent training set",
+    "independent training set; at n_train inf an independent run",
     "independent measurement",
     "diffusion time",
     "mode of the prior",

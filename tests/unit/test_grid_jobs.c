@@ -72,17 +72,37 @@ static void cells_number_the_whole_product(void **state) {
   close_campaign(&c);
 }
 
-static void a_population_job_serves_every_replicate(void **state) {
+/* Equal numbers would read as an error bar of 0. */
+static void replicates_in_the_population_are_runs_of_their_own(void **state) {
+  (void)state;
+  static const fsl_job_type types[] = {FSL_JOB_RUN, FSL_JOB_BUDGET};
+  static const char *const budget[] = {"budget={replicates: 2, observations: 1, refine: 2}"};
+  campaign c;
+  open_campaign(&c, 1, budget);
+  for (int n_train = 0; n_train < 2; n_train++) {
+    const fsl_point first = {0, 0, 0, 0, n_train, 0, 0}, second = {0, 0, 0, 0, n_train, 1, 0};
+    for (size_t i = 0; i < 2; i++)
+      assert_int_not_equal(fsl_grid_find(&c.grid, &c.spec, types[i], first),
+                           fsl_grid_find(&c.grid, &c.spec, types[i], second));
+    assert_int_equal(fsl_grid_find(&c.grid, &c.spec, FSL_JOB_REFERENCE, first) == -1, n_train == 1);
+  }
+  close_campaign(&c);
+}
+
+/* Samples and draws are keyed by the replicate, the population's posterior is not: it is made once. */
+static void replicates_in_the_population_share_its_posterior_alone(void **state) {
   (void)state;
   campaign c;
+  fsl_job_keys a, b;
   open_campaign(&c, 0, NULL);
-  const fsl_point first = {0, 0, 0, 0, 1, 0, 0}, second = {0, 0, 0, 0, 1, 1, 0};
-  assert_int_equal(fsl_grid_find(&c.grid, &c.spec, FSL_JOB_RUN, first),
-                   fsl_grid_find(&c.grid, &c.spec, FSL_JOB_RUN, second));
-  const fsl_point finite = {0, 0, 0, 0, 0, 0, 0}, other = {0, 0, 0, 0, 0, 1, 0};
-  assert_int_not_equal(fsl_grid_find(&c.grid, &c.spec, FSL_JOB_RUN, finite),
-                       fsl_grid_find(&c.grid, &c.spec, FSL_JOB_RUN, other));
-  assert_int_equal(fsl_grid_find(&c.grid, &c.spec, FSL_JOB_REFERENCE, first), -1);
+  for (int n_train = 0; n_train < 2; n_train++) {
+    assert_int_equal(fsl_grid_keys(&c.ctx, &c.spec, (fsl_point){1, 0, 0, 0, n_train, 0, 0}, &a), FSL_OK);
+    assert_int_equal(fsl_grid_keys(&c.ctx, &c.spec, (fsl_point){1, 0, 0, 0, n_train, 1, 0}, &b), FSL_OK);
+    const fsl_key own[2][4] = {{a.path, a.draw, a.direct, a.score}, {b.path, b.draw, b.direct, b.score}};
+    for (size_t i = 0; i < 4; i++) assert_memory_not_equal(&own[0][i], &own[1][i], sizeof(fsl_key));
+    assert_int_equal(memcmp(&a.training_set, &b.training_set, sizeof(fsl_key)) == 0, n_train == 1);
+    assert_memory_equal(&a.truth, &b.truth, sizeof(fsl_key));
+  }
   close_campaign(&c);
 }
 
@@ -93,7 +113,7 @@ static void jobs_of_each_type_are_counted(void **state) {
   assert_int_equal(count(&c, FSL_JOB_TRUTH), 2 * 2 * 2);
   assert_int_equal(count(&c, FSL_JOB_REFERENCE), 2 * 2 * 2 * 2);
   /* identity: 2 priors x 3 methods; abs: fsr and fsr-ancestral, not in the pair's population; pigdm never */
-  assert_int_equal(count(&c, FSL_JOB_RUN), 2 * 3 * (4 + 2) + 2 * 2 * 4 + 2 * 2);
+  assert_int_equal(count(&c, FSL_JOB_RUN), 2 * 3 * (4 + 4) + 2 * 2 * 4 + 2 * 4);
   close_campaign(&c);
 }
 
@@ -274,7 +294,8 @@ static void an_impossible_measurement_fails_its_own_job_alone(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(cells_number_the_whole_product),
-      cmocka_unit_test(a_population_job_serves_every_replicate),
+      cmocka_unit_test(replicates_in_the_population_are_runs_of_their_own),
+      cmocka_unit_test(replicates_in_the_population_share_its_posterior_alone),
       cmocka_unit_test(jobs_of_each_type_are_counted),
       cmocka_unit_test(undefined_combinations_are_skipped_with_a_reason),
       cmocka_unit_test(names_on_display_change_no_job),

@@ -501,6 +501,37 @@ static void the_references_rate_is_its_slope(void **state) {
   expect_same(at(&rate, at_zero), NAN); /* a sampler is not measured at t = 0 */
 }
 
+/* A sampler whose error is sqrt(4/N + b^2), b the mean of what its replicates at .inf have: each of them is off. */
+static void the_value_at_inf_is_the_mean_over_replicates(void **state) {
+  fixture *const f = *state;
+  static const double own[] = {0.02, 0.14, 0.11, 0.05, 0.08}; /* mean .08 */
+  parse(f,
+        "name: rates\nseed: 7\ngrid: {prior: [{kind: gaussian, mean: [0, 1]}], forward_model: [identity], noise_level: "
+        "[1], approximation: [fsr], n_train: [100, 400, 1600, .inf]}\nreplicates: 5\ntimes: [0.1, 0.4]\n",
+        true);
+  for (size_t i = 0; i < f->grid.n_jobs; i++) {
+    const fsl_job *const job = &f->grid.jobs[i];
+    if (job->type != FSL_JOB_RUN) continue;
+    maker m = {f, i, 0, fsl_arena_get(f->arena, 1, sizeof(fsl_field))};
+    fsl_record *const record = fsl_arena_get(f->arena, 1, sizeof *record);
+    assert_non_null(m.fields);
+    assert_non_null(record);
+    double *const error = add(&m, "mean_error", 1, N_TIMES, 0);
+    const double n = f->spec.n_train[job->point.n_train];
+    error[0] = isinf(n) ? own[job->point.replicate] : sqrt(4 / n + 0.08 * 0.08);
+    error[1] = isinf(n) && job->point.replicate == 1 ? NAN : error[0]; /* a lost run is left out of the mean */
+    *record = *f->records[i];
+    record->n_fields = m.n;
+    record->fields = m.fields;
+    f->records[i] = record;
+  }
+  write_and_open(f);
+  const variable rate = read_back(f, "convergence/rate");
+  const size_t first[] = {0, 0, 0, 0, 0, 0}, second[] = {0, 0, 0, 0, 1, 0};
+  expect_near(at(&rate, first), -0.5, 1e-6);
+  assert_true(at(&rate, second) > -0.5 && at(&rate, second) < -0.4); /* b = .065 is too small for these errors */
+}
+
 static void expect_parts(fixture *f, fsl_point p, const variable *w1, const variable *mean) {
   static const char *const names[] = {"sliced_w1_finite_sample", "sliced_w1_approximation", "sliced_w1_integrator",
                                       NULL, "sliced_w1_total"};
@@ -760,6 +791,7 @@ int main(void) {
       TEST(the_reference_has_t_zero_and_nothing_at_inf),
       TEST(the_truth_says_how_it_was_found),
       TEST(the_references_rate_is_its_slope),
+      TEST(the_value_at_inf_is_the_mean_over_replicates),
       TEST(the_budget_has_its_parts_and_floors),
       TEST(a_row_for_every_job),
       TEST(the_reader_finds_axes_by_name),
