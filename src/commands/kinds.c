@@ -43,7 +43,7 @@ static void print_list(const listing *l) {
     group = l->item[i].group;
     printf("  %-24s %s\n", l->item[i].kind->name, l->item[i].kind->help);
   }
-  printf("\nfslens kinds NAME shows the parameters of one.\n");
+  printf("\nfslens kinds NAME shows the parameters of one, fslens kinds spec every key of a spec.\n");
 }
 
 static void print_choices(const char *const *choices) {
@@ -57,12 +57,17 @@ static void print_range(const fsl_param *p) {
   printf("\n");
 }
 
-static void print_parameter(const fsl_param *p) {
-  printf("\n  %s: %s\n      %s\n", p->name, fsl_type_name(p->type), p->help);
-  if (p->preset != NULL)
-    printf("      default: %s\n", p->preset);
+static void print_default(const char *preset, bool optional) {
+  if (preset != NULL)
+    printf("      default: %s\n", preset);
   else
-    printf("      %s\n", p->optional ? "optional" : "required");
+    printf("      %s\n", optional ? "optional" : "required");
+}
+
+/* path: what stands before the name, "sampler." */
+static void print_parameter(const char *path, const fsl_param *p) {
+  printf("\n  %s%s: %s\n      %s\n", path, p->name, fsl_type_name(p->type), p->help);
+  print_default(p->preset, p->optional);
   if (p->choices != NULL) {
     printf("      choices: ");
     print_choices(p->choices);
@@ -73,17 +78,60 @@ static void print_parameter(const fsl_param *p) {
   if (p->source != NULL) printf("      source: %s\n", p->source);
 }
 
+/* ---- the keys of a spec ------------------------------------------------------------------------------------------ */
+
+static void print_names(const listing *l, const char *group) {
+  size_t n = 0;
+  for (size_t i = 0; i < l->n; i++)
+    if (strcmp(l->item[i].group, group) == 0) printf("%s%s", n++ == 0 ? "      one of: " : ", ", l->item[i].kind->name);
+  printf("\n");
+}
+
+/* Where two tables share a mapping, its `kind` names the one that holds. */
+static void print_settings(const char *path, const fsl_kind *const *settings) {
+  const bool chosen = settings[0] != NULL && settings[1] != NULL;
+  for (; *settings != NULL; settings++)
+    for (size_t i = 0; i < (*settings)->n_params; i++) {
+      print_parameter(path, &(*settings)->params[i]);
+      if (chosen) printf("      only with kind: %s\n", (*settings)->name);
+    }
+}
+
+/* All keys of the mapping that `parent` stands for. */
+static void print_keys(const listing *l, const char *path, const fsl_spec_key *parent) {
+  for (const fsl_spec_key *key = parent->keys; key != NULL && key->name != NULL; key++) {
+    char inner[128];
+    printf("\n  %s%s: %s\n      %s\n", path, key->name, key->expected, key->help);
+    print_default(key->preset, key->optional);
+    if (key->kinds != NULL) print_names(l, key->kinds);
+    snprintf(inner, sizeof inner, "%s%s.", path, key->name);
+    print_keys(l, inner, key);
+  }
+  if (parent->settings != NULL) print_settings(path, parent->settings);
+}
+
+static void print_spec(const listing *l) {
+  printf("%s (every key)\n  %s\n", fsl_spec_root.name, fsl_spec_root.help);
+  print_keys(l, "", &fsl_spec_root);
+}
+
+/* ---- one kind ---------------------------------------------------------------------------------------------------- */
+
 static void print_kind(const listed *item) {
   const fsl_kind *const kind = item->kind;
   printf("%s (%s)\n  %s\n", kind->name, item->group, kind->help);
   if (kind->source != NULL) printf("  source: %s\n", kind->source);
   if (kind->n_params == 0) printf("  no parameters\n");
-  for (size_t i = 0; i < kind->n_params; i++) print_parameter(&kind->params[i]);
+  for (size_t i = 0; i < kind->n_params; i++) print_parameter("", &kind->params[i]);
 }
 
 static int print_named(const listing *l, const char *name) {
   const char *names[MOST];
   size_t found = 0;
+  if (strcmp(name, fsl_spec_root.name) == 0) {
+    print_spec(l);
+    return 0;
+  }
   for (size_t i = 0; i < l->n; i++) {
     names[i] = l->item[i].kind->name;
     if (strcmp(names[i], name) != 0) continue;
@@ -102,7 +150,7 @@ static const fsl_usage usage = {
     .positional = "[NAME]",
     .help =
         "Lists every prior, forward model, approximation, sampler, time grid, diffusion and metric; with a NAME, its "
-        "parameters.",
+        "parameters.\n`fslens kinds spec` lists every key of a spec.",
     .most = 1,
 };
 

@@ -1,5 +1,6 @@
 /* spec/axes.c: the axes of the grid: entries of kinds, noise levels, training-set sizes. */
 #include "spec/reader.h"
+#include "spec/settings.h"
 
 #include <math.h>
 #include <string.h>
@@ -122,7 +123,7 @@ static bool read_own_name(fsl_reader *r, const fsl_node *node, const char **out)
 }
 
 static bool read_entry(fsl_reader *r, const fsl_node *node, const fsl_heads *heads, const char *what, fsl_entry *out) {
-  static const char *const own[] = {"name", "kind", NULL};
+  const char *const *const own = fsl_spec_key_names(r->b.ctx->arena, fsl_spec_entry_keys, NULL);
   const bool is_map = node->type == FSL_NODE_MAP;
   const fsl_node *const kind = is_map ? fsl_node_find(node, "kind") : node;
   out->line = node->place.line;
@@ -190,7 +191,7 @@ static const char *name_of_std(fsl_reader *r, fsl_array std) {
 }
 
 static bool read_noise_level(fsl_reader *r, const fsl_node *node, fsl_noise_level *out) {
-  static const char *const own[] = {"name", "std", NULL};
+  const char *const *const own = fsl_spec_key_names(r->b.ctx->arena, fsl_spec_noise_keys, NULL);
   const bool is_map = node->type == FSL_NODE_MAP;
   const fsl_node *const std = is_map ? fsl_node_find(node, "std") : node;
   out->line = node->place.line;
@@ -270,13 +271,10 @@ static bool read_n_train(fsl_reader *r, const fsl_node *grid) {
   return good;
 }
 
-bool fsl_read_grid(fsl_reader *r) {
-  static const char *const axes[] = {"prior", "forward_model", "noise_level", "approximation", "n_train", NULL};
-  const fsl_node *const grid = fsl_node_find(r->root, "grid");
+bool fsl_read_grid(fsl_reader *r, const fsl_node *grid) {
+  const char *const *const axes = fsl_spec_key_names(r->b.ctx->arena, fsl_spec_axes, NULL);
   fsl_spec *const s = r->spec;
   fsl_heads heads;
-  if (grid == NULL)
-    return fsl_complain(r->b.d, r->root->place, "the spec has no 'grid', expected a mapping of axes to lists");
   if (grid->type != FSL_NODE_MAP)
     return fsl_complain(r->b.d, grid->place, "'grid' is %s, expected a mapping of axes",
                         fsl_node_describe(r->b.ctx->arena, grid));

@@ -1,5 +1,6 @@
 /* spec/exclusions.c: combinations that are left out of the grid. */
 #include "spec/reader.h"
+#include "spec/settings.h"
 
 #include <math.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static bool names_of_noise(fsl_reader *r, axis *out) {
 }
 
 static bool read_one(fsl_reader *r, const axis *axes, const fsl_node *map, fsl_exclusion *out) {
-  static const char *const keys[] = {"prior", "forward_model", "noise_level", "approximation", "n_train", NULL};
+  const char *const *const keys = fsl_spec_key_names(r->b.ctx->arena, fsl_spec_exclusion_keys, NULL);
   if (map->type != FSL_NODE_MAP || map->n == 0)
     return fsl_complain(r->b.d, map->place, "an exclusion is %s, expected a mapping of axes to entries",
                         map->type == FSL_NODE_MAP ? "empty" : fsl_node_describe(r->b.ctx->arena, map));
@@ -111,11 +112,9 @@ static bool read_one(fsl_reader *r, const axis *axes, const fsl_node *map, fsl_e
   return read_mask(r, &axes[4], map, &out->n_train) && good;
 }
 
-bool fsl_read_exclusions(fsl_reader *r) {
-  const fsl_node *const node = fsl_node_find(r->root, "exclude");
+bool fsl_read_exclusions(fsl_reader *r, const fsl_node *node) {
   const fsl_spec *const s = r->spec;
   axis axes[5];
-  if (node == NULL) return true;
   if (node->type != FSL_NODE_LIST)
     return fsl_complain(r->b.d, node->place, "'exclude' is %s, expected a list of mappings",
                         fsl_node_describe(r->b.ctx->arena, node));

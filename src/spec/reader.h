@@ -30,11 +30,11 @@ void fsl_heads_of_diffusions(const fsl_catalog *catalog, fsl_heads *out);
 const fsl_kind *fsl_heads_find(fsl_binder *b, const fsl_heads *heads, const fsl_node *name, const char *what);
 
 /* axes.c: the grid. */
-bool fsl_read_grid(fsl_reader *r);
-/* sections.c: all keys but the grid and the exclusions. */
+bool fsl_read_grid(fsl_reader *r, const fsl_node *grid);
+/* sections.c: the whole mapping, section by section. */
 bool fsl_read_sections(fsl_reader *r);
 /* exclusions.c */
-bool fsl_read_exclusions(fsl_reader *r);
+bool fsl_read_exclusions(fsl_reader *r, const fsl_node *list);
 /* validate.c: builds priors and forward models, and checks what fits with what. */
 bool fsl_validate(fsl_reader *r);
 /* override.c: applies the number-th (from 1) "a.b.c=YAML" to the tree. */

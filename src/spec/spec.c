@@ -11,10 +11,6 @@ enum { MOST_BYTES = 4 << 20 };
 
 static const char override_mark[] = "# --set ";
 
-static const char *const sections[] = {"name",    "seed",      "grid",        "replicates", "observations", "diffusion",
-                                       "sampler", "times",     "metrics",     "exclude",    "output",       "budget",
-                                       "limits",  "precision", "moment_tree", NULL};
-
 /* Where the block of override lines at the end of a kept text begins. */
 static size_t overrides_start(const char *text, size_t length) {
   const size_t mark = strlen(override_mark);
@@ -56,10 +52,7 @@ static bool read_all(fsl_reader *r) {
   if (r->root->type != FSL_NODE_MAP)
     return fsl_complain(r->b.d, r->root->place, "the spec is %s, expected a mapping",
                         fsl_node_describe(r->b.ctx->arena, r->root));
-  bool good = fsl_bind_known_keys(&r->b, r->root, NULL, sections);
-  good = fsl_read_sections(r) && good;
-  good = fsl_read_grid(r) && good;
-  good = fsl_read_exclusions(r) && good;
+  const bool good = fsl_read_sections(r);
   return fsl_validate(r) && good && r->b.d->n == 0;
 }
 

@@ -64,17 +64,35 @@ typedef struct fsl_spec {
   double job_seconds, rank_bytes; /* limits of a job; INFINITY: none */
 } fsl_spec;
 
-/* What the sections of a spec take besides kinds, as tables for the manual. */
+/* Keys of a spec and of its sections that hold plain values, as tables like those of kinds. */
 typedef enum fsl_settings_id {
+  FSL_SETTINGS_SPEC,
   FSL_SETTINGS_SIMULATED,
   FSL_SETTINGS_FIXED,
   FSL_SETTINGS_SAMPLER,
+  FSL_SETTINGS_OUTPUT,
   FSL_SETTINGS_BUDGET,
   FSL_SETTINGS_LIMITS,
-  FSL_SETTINGS_EVALUATION,
   FSL_N_SETTINGS
 } fsl_settings_id;
 extern const fsl_kind fsl_spec_settings[FSL_N_SETTINGS];
+
+/* A key that holds more than a plain value. These tables and fsl_spec_settings list every key of a spec; they find
+ * unknown keys, fill in defaults and are printed by `fslens kinds spec`. */
+typedef struct fsl_spec_key fsl_spec_key;
+struct fsl_spec_key {
+  const char *name;         /* NULL ends a list of keys */
+  const char *expected;     /* what stands there, in words */
+  const char *preset;       /* the default as YAML text, read as if the spec had it; NULL: required, unless optional */
+  bool optional;            /* may be absent without a default */
+  const char *help;         /* one line */
+  const char *kinds;        /* what it names: "prior", "time grid", "metric"; NULL: no kinds */
+  const fsl_spec_key *keys; /* of the mapping, or of each mapping of the list; NULL: none */
+  const fsl_kind *const *settings; /* more keys of the mapping; ends with NULL. With two tables `kind` names the one */
+};
+extern const fsl_spec_key fsl_spec_root; /* the whole spec */
+/* The key of this name in a list of keys; NULL: it is not in the list. */
+const fsl_spec_key *fsl_spec_key_find(const fsl_spec_key *keys, const char *name);
 
 /* Reads and validates. `overrides`: "grid.n_train=[64,256]" texts of --set, checked the same way (their messages say
  * "--set:line:column"). Every error is appended to *errors as a line of its own; FSL_EINPUT when there are any.

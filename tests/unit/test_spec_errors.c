@@ -58,7 +58,7 @@ static const wrong table[] = {
     /* name, seed, replicates */
     {1, "name: two words", "1:7: 'name' is 'two words', expected 1 to 100 letters, digits, hyphens and underscores\n"},
     {1, "name: [a]", "1:7: 'name' is a list, expected a text\n"},
-    {2, "seed: -1", "2:7: 'seed' is -1, expected 0 to 9223372036854775807\n"},
+    {2, "seed: -1", "2:7: 'seed' is -1, expected an integer from 0 to 9223372036854775807\n"},
     {2, "seed: 9223372036854775808", "2:7: 'seed' is '9223372036854775808', expected an integer\n"},
     {2, "seed: 1.5", "2:7: 'seed' is '1.5', expected an integer\n"},
     {2, "seed: '1'", "2:7: 'seed' is '1', expected an integer\n"},
@@ -66,8 +66,8 @@ static const wrong table[] = {
     /* the grid */
     {3, "grid: 7\nother:",
      "3:7: 'grid' is '7', expected a mapping of axes\ns.yaml:4:1: unknown key 'other'; expected "
-     "one of name, seed, grid, replicates, observations, diffusion, sampler, times, metrics, "
-     "exclude, output, budget, limits, precision, moment_tree\n"},
+     "one of name, seed, grid, observations, diffusion, sampler, times, metrics, exclude, output, budget, limits, "
+     "replicates, precision, moment_tree\n"},
     {4, "  priro: [{kind: gaussian, mean: [0]}]",
      "4:3: unknown key 'priro'; did you mean \"prior\"?\ns.yaml:4:3: the grid has no 'prior', expected a list with at "
      "least one entry\n"},
@@ -220,7 +220,7 @@ static void all_errors_come_at_once_in_the_order_of_the_file(void **unused) {
       "exclude: [{prior: wide, approximation: nope}]\n",
       0, NULL,
       "s.yaml:1:9: the time 2 is not inside (0, t_max), t_max being 1\n"
-      "s.yaml:3:7: 'seed' is -3, expected 0 to 9223372036854775807\n"
+      "s.yaml:3:7: 'seed' is -3, expected an integer from 0 to 9223372036854775807\n"
       "s.yaml:5:93: 'mean' is 'nought', expected a real number\n"
       "s.yaml:6:52: forward model 'linear': the matrix has 3 columns, the prior has dimension 1\n"
       "s.yaml:7:17: a noise level is -1, expected a finite standard deviation above 0\n"
@@ -235,7 +235,7 @@ static void errors_on_one_line_go_by_column(void **unused) {
                 "[0], approximation: [fsr], n_train: [0]}}\n",
                 0, NULL,
                 "s.yaml:1:10: the time 2 is not inside (0, t_max), t_max being 1\n"
-                "s.yaml:1:20: 'seed' is -1, expected 0 to 9223372036854775807\n"
+                "s.yaml:1:20: 'seed' is -1, expected an integer from 0 to 9223372036854775807\n"
                 "s.yaml:1:30: 'name' is 'a b', expected 1 to 100 letters, digits, hyphens and underscores\n"
                 "s.yaml:1:102: a noise level is 0, expected a finite standard deviation above 0\n"
                 "s.yaml:1:138: 'n_train' is '0', expected a positive integer or .inf\n");
@@ -292,8 +292,8 @@ static void an_error_is_one_line_whatever_the_spec_holds(void **unused) {
   char text[1024];
   compose(NEXT, "\"a\\nb\\tc\": 1", text, sizeof text);
   expect_errors(text, 0, NULL,
-                "s.yaml:9:1: unknown key 'a?b?c'; expected one of name, seed, grid, replicates, observations, "
-                "diffusion, sampler, times, metrics, exclude, output, budget, limits, precision, moment_tree\n");
+                "s.yaml:9:1: unknown key 'a?b?c'; expected one of name, seed, grid, observations, diffusion, "
+                "sampler, times, metrics, exclude, output, budget, limits, replicates, precision, moment_tree\n");
 }
 
 /* ---- caps -------------------------------------------------------------------------------------------------------- */

@@ -189,7 +189,7 @@ static void everything_but_name_grid_and_seed_has_a_default(void **state) {
   assert_int_equal(s->n_exclusions, 0);
   assert_int_equal(s->samples, FSL_SAMPLES_NONE);
   assert_true(!s->evaluation.single && s->evaluation.tolerance == 1e-10);
-  assert_true(s->budget && s->budget_replicates == 1 && s->budget_observations == 1 && s->budget_refine == 8);
+  assert_true(!s->budget && s->budget_replicates == 1 && s->budget_observations == 1 && s->budget_refine == 8);
 }
 
 static void names_are_made_unique_by_parameters_then_by_number(void **state) {
