@@ -15,6 +15,7 @@ int fsl_command_plan(int argc, char **argv);
 int fsl_command_gather(int argc, char **argv);
 int fsl_command_show(int argc, char **argv);
 int fsl_command_kinds(int argc, char **argv);
+int fsl_command_init(int argc, char **argv);
 int fsl_command_score(int argc, char **argv);
 
 #endif

@@ -11,12 +11,14 @@
 #include <string.h>
 
 static const fsl_command commands[] = {
+    {"init", "print a commented spec to start from", fsl_command_init},
     {"run", "run the campaign of a spec, or continue it", fsl_command_run},
     {"supervise", "run, and run again after a crash until done", fsl_command_supervise},
     {"plan", "show what a spec would run, and compute nothing", fsl_command_plan},
     {"gather", "make the results file from journals", fsl_command_gather},
     {"show", "tables, rates and the error budget of a results file", fsl_command_show},
-    {"kinds", "every prior, forward model, approximation, metric and sampler, with its parameters", fsl_command_kinds},
+    {"kinds", "every prior, forward model, approximation, metric and sampler, and every key of a spec",
+     fsl_command_kinds},
     {"score", "every approximation's score at given states", fsl_command_score},
 };
 
