@@ -32,7 +32,7 @@ static const fsl_node *axis_item(const fsl_node *axis, size_t i) {
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
-/* "kind(parameter=value, ...)" of the parameters the entry gives. */
+/* "kind(parameter=value, ...)" of the parameters that `map` gives; NULL: of all. */
 static const char *name_by_parameters(fsl_reader *r, const fsl_node *map, const fsl_entry *entry) {
   fsl_text text;
   size_t n = 0;
@@ -41,7 +41,7 @@ static const char *name_by_parameters(fsl_reader *r, const fsl_node *map, const 
   for (size_t i = 0; i < entry->kind->n_params; i++) {
     const fsl_param *const param = &entry->kind->params[i];
     const char *value;
-    if (fsl_node_find(map, param->name) == NULL) continue;
+    if (map != NULL && fsl_node_find(map, param->name) == NULL) continue;
     if (fsl_param_print(r->b.ctx, param, entry->params, &value) != FSL_OK) return NULL;
     fsl_text_add(&text, "%s%s=%s", n++ == 0 ? "(" : ", ", param->name, value);
   }
@@ -74,6 +74,17 @@ static bool name_entries(fsl_reader *r, const fsl_node *axis, size_t n, fsl_entr
     entries[i].name = plain ? entries[i].kind->name : name_by_parameters(r, axis_item(axis, i), &entries[i]);
     entries[i].name = number_name(r, axis, i, entries);
     if (entries[i].name == NULL) return fsl_complain(r->b.d, axis->place, "out of memory");
+  }
+  return true;
+}
+
+/* A lone entry goes by its kind's name, which does not say what its parameters are: its label does. */
+static bool label_entries(fsl_reader *r, const fsl_node *axis, size_t n, fsl_entry *entries) {
+  for (size_t i = 0; i < n; i++) {
+    const bool plain = entries[i].params != NULL && fsl_node_find(axis_item(axis, i), "name") == NULL &&
+                       strcmp(entries[i].name, entries[i].kind->name) == 0;
+    entries[i].label = plain ? name_by_parameters(r, NULL, &entries[i]) : entries[i].name;
+    if (plain && entries[i].label == NULL) return fsl_complain(r->b.d, axis->place, "out of memory");
   }
   return true;
 }
@@ -147,7 +158,8 @@ static bool read_entries(fsl_reader *r, const fsl_node *grid, const char *key, c
   bool good = true;
   for (size_t i = 0; i < *n; i++) good = read_entry(r, axis_item(axis, i), heads, what, &entries[i]) && good;
   *out = entries;
-  return name_entries(r, axis, *n, entries) && check_distinct(r, axis, *n, entries) && good;
+  return name_entries(r, axis, *n, entries) && label_entries(r, axis, *n, entries) &&
+         check_distinct(r, axis, *n, entries) && good;
 }
 
 /* ---- noise levels ------------------------------------------------------------------------------------------------ */

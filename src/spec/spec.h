@@ -8,6 +8,7 @@
 
 typedef struct fsl_entry {
   const char *name;     /* unique on its axis: given, or the kind's name made unique by its parameters */
+  const char *label;    /* for people: the name, and where it is the kind's alone all parameters behind it */
   const fsl_kind *kind; /* the head of the kind's table; NULL for noise levels */
   const void *params;
   int line, column;

@@ -74,20 +74,20 @@ bool fsl_results_has(const fsl_results_file *file, const char *name) {
 
 /* ---- coordinates ------------------------------------------------------------------------------------------------- */
 
-static fsl_status read_names(fsl_ctx *ctx, hid_t scale, size_t n, fsl_results_axis *out) {
+static fsl_status read_texts(fsl_ctx *ctx, hid_t variable, const char *name, size_t n, const char *const **out) {
   char **raw;
-  const char **label;
+  const char **text;
   FSL_GET(ctx, raw, n + 1);
-  FSL_GET(ctx, label, n + 1);
-  const hid_t type = H5Dget_type(scale), space = H5Dget_space(scale);
-  const bool good = H5Dread(scale, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, raw) >= 0;
-  for (size_t i = 0; good && i < n; i++) label[i] = fsl_text_copy(ctx->arena, raw[i] == NULL ? "" : raw[i]);
+  FSL_GET(ctx, text, n + 1);
+  const hid_t type = H5Dget_type(variable), space = H5Dget_space(variable);
+  const bool good = H5Dread(variable, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, raw) >= 0;
+  for (size_t i = 0; good && i < n; i++) text[i] = fsl_text_copy(ctx->arena, raw[i] == NULL ? "" : raw[i]);
   if (good) H5Dvlen_reclaim(type, space, H5P_DEFAULT, raw);
   H5Sclose(space);
   H5Tclose(type);
   for (size_t i = 0; i < n; i++)
-    if (!good || label[i] == NULL) return fsl_fail(ctx, FSL_EIO, "the coordinate '%s' cannot be read", out->name);
-  out->label = label;
+    if (!good || text[i] == NULL) return fsl_fail(ctx, FSL_EIO, "the texts of '%s' cannot be read", name);
+  *out = text;
   return FSL_OK;
 }
 
@@ -135,7 +135,8 @@ static fsl_status read_axis(fsl_ctx *ctx, hid_t variable, size_t i, fsl_results_
   if (out->name == NULL)
     status = fsl_fail(ctx, FSL_ENOMEM, "out of memory for a name");
   else
-    status = text ? read_names(ctx, found.scale, out->n, out) : read_numbers(ctx, found.scale, out->n, out);
+    status = text ? read_texts(ctx, found.scale, out->name, out->n, &out->label)
+                  : read_numbers(ctx, found.scale, out->n, out);
   H5Tclose(type);
   H5Idec_ref(found.scale);
   return status;
@@ -178,6 +179,26 @@ fsl_status fsl_results_variable_read(fsl_ctx *ctx, const fsl_results_file *file,
   const hid_t variable = fsl_results_has(file, name) ? H5Dopen(file->file, name, H5P_DEFAULT) : -1;
   if (variable < 0) return fsl_fail(ctx, FSL_EINPUT, "%s: there is no variable '%s'", file->path, name);
   const fsl_status status = read_opened(ctx, variable, name, out);
+  H5Dclose(variable);
+  return status == FSL_OK ? FSL_OK : fsl_while(ctx, status, "%s", file->path);
+}
+
+static fsl_status read_opened_texts(fsl_ctx *ctx, hid_t variable, const char *name, size_t *n,
+                                    const char *const **out) {
+  fsl_results_variable shape;
+  const hid_t type = H5Dget_type(variable);
+  const bool variable_length = H5Tis_variable_str(type) > 0;
+  H5Tclose(type);
+  FSL_TRY(read_shape(ctx, variable, name, &shape, n));
+  if (!variable_length || shape.rank != 1) return fsl_fail(ctx, FSL_EINPUT, "'%s' is no list of texts", name);
+  return read_texts(ctx, variable, name, *n, out);
+}
+
+fsl_status fsl_results_texts_read(fsl_ctx *ctx, const fsl_results_file *file, const char *name, size_t *n,
+                                  const char *const **out) {
+  const hid_t variable = fsl_results_has(file, name) ? H5Dopen(file->file, name, H5P_DEFAULT) : -1;
+  if (variable < 0) return fsl_fail(ctx, FSL_EINPUT, "%s: there is no variable '%s'", file->path, name);
+  const fsl_status status = read_opened_texts(ctx, variable, name, n, out);
   H5Dclose(variable);
   return status == FSL_OK ? FSL_OK : fsl_while(ctx, status, "%s", file->path);
 }

@@ -28,6 +28,9 @@ bool fsl_results_has(const fsl_results_file *file, const char *name); /* "budget
 /* A numeric variable, such as "sliced_w1" or "convergence/rate". */
 FSL_CHECKED fsl_status fsl_results_variable_read(fsl_ctx *ctx, const fsl_results_file *file, const char *name,
                                                  fsl_results_variable *out);
+/* A variable of texts over one axis, such as "jobs/error". */
+FSL_CHECKED fsl_status fsl_results_texts_read(fsl_ctx *ctx, const fsl_results_file *file, const char *name, size_t *n,
+                                              const char *const **out);
 /* The root's campaign attribute. */
 const char *fsl_results_campaign(const fsl_results_file *file);
 /* Number of the axis of this name, rank when the variable has none. */

@@ -49,6 +49,7 @@ static fsl_status write_floor(fsl_sheet *sheet, const fsl_metric_info *info, con
 static fsl_status write_metrics(fsl_sheet *sheet) {
   for (size_t i = 0; i < FSL_N_METRICS; i++) {
     const fsl_metric_info *const info = &fsl_metrics[i];
+    if ((sheet->results->spec->metrics >> i & 1u) == 0) continue; /* only what the spec asks for */
     FSL_TRY(write_metric(sheet, info));
     if (!info->has_floor) continue;
     FSL_TRY(write_floor(sheet, info, "_floor", "mean over sets of exact samples"));
@@ -170,6 +171,16 @@ static fsl_status add_components(fsl_sheet *sheet) {
   return fsl_sheet_add_numbers(sheet, FSL_AXIS_COMPONENT, d > m ? d : m);
 }
 
+/* Methods with all their parameters, for tables and plots. */
+static fsl_status write_labels(fsl_sheet *sheet) {
+  const fsl_spec *const spec = sheet->results->spec;
+  const fsl_h5_about about = {.name = "approximation_label", .long_name = "approximation with its parameters"};
+  const char **label;
+  FSL_GET(sheet->results->h.ctx, label, spec->n_approximations);
+  for (size_t i = 0; i < spec->n_approximations; i++) label[i] = spec->approximations[i].label;
+  return fsl_h5_texts(&sheet->results->h, sheet->group, &about, 1, &sheet->scale[FSL_AXIS_APPROXIMATION], label);
+}
+
 static fsl_status write_all(fsl_sheet *sheet) {
   fsl_h5 *const h = &sheet->results->h;
   FSL_TRY(fsl_h5_attribute_text(h, sheet->group, "title", fsl_file_sort_title(FSL_FILE_RESULTS)));
@@ -177,6 +188,7 @@ static fsl_status write_all(fsl_sheet *sheet) {
   FSL_TRY(fsl_h5_attribute_integer(h, sheet->group, "seed", (int64_t)sheet->results->spec->seed));
   FSL_TRY(fsl_sheet_add_axes(sheet, N_ALL_AXES, all_axes));
   FSL_TRY(add_components(sheet));
+  FSL_TRY(write_labels(sheet));
   FSL_TRY(write_metrics(sheet));
   FSL_TRY(write_cells(sheet));
   FSL_TRY(write_problems(sheet));

@@ -46,3 +46,61 @@ mkdir mine && "$PYTHON" make-data.py && cp own-data.yaml mine && "$FSLENS" plan 
 report "init own-data is valid with the README's files" $?
 ends 2 "init of something else is wrong" "$FSLENS" init own-dta
 says "did you mean 'own-data'" "and answered with the nearest"
+
+# ---- show: replicates, methods that run at one size alone, metrics that were not asked for
+cat >sizes.yaml <<'Y'
+name: sizes
+seed: 1
+grid:
+  prior: [{kind: gmm, weights: [0.4, 0.6], means: [[-1.0], [1.5]], covariances: [0.16, 0.36]}]
+  forward_model: [identity]
+  noise_level: [0.3]
+  approximation: [fsr, dps, tmpd]
+  n_train: [16, 64, .inf]
+replicates: 3
+observations: {kind: simulated, count: 2}
+sampler: {steps: 10, particles: 64}
+times: [0.2, 0.1]
+metrics: [sliced_w1, spread_ratio]
+budget: {refine: 2}
+exclude: [{approximation: dps, n_train: [16, 64]}, {approximation: tmpd, n_train: [64, .inf]}]
+Y
+ends 0 "a grid with holes runs" "$FSLENS" run sizes.yaml --progress none
+check "metrics: [two] writes these two and their floors" "$PYTHON" -c "
+import h5py
+names = {name for name, item in h5py.File('sizes.h5').items() if isinstance(item, h5py.Dataset) and item.ndim == 8}
+assert names == {'sliced_w1', 'spread_ratio'}, names
+floors = {name for name in h5py.File('sizes.h5') if '_floor' in name}
+assert floors == {'sliced_w1_floor', 'sliced_w1_floor_hi', 'spread_ratio_floor', 'spread_ratio_floor_hi', 'spread_ratio_floor_lo'}, floors"
+ends 2 "show of a metric that was not computed" "$FSLENS" show sizes.h5 --metric mmd2
+says "mmd2 was not computed; computed were: spread_ratio, sliced_w1" "says so, and names those that were"
+ends 0 "show by n_train" "$FSLENS" show sizes.h5
+says "± is the standard error over replicates" "says what ± is"
+says "dps(zeta=1)" "a lone dps shows its zeta"
+says "The total is at most finite_sample + approximation + integrator + floor" "says how the budget adds up"
+"$FSLENS" show sizes.h5 --metric spread_ratio | "$PYTHON" -c "
+import re, sys, h5py, numpy
+lines = sys.stdin.read().split('\n')
+row = next(line for line in lines if line.startswith('  fsr '))
+shown = [(float(a), float(b)) for a, b in re.findall(r'(\S+) ±(\S+)', row)]
+v = h5py.File('sizes.h5')['spread_ratio'][0, 0, 0, 0, :, :, :, 1].mean(-1)
+mean, error = v.mean(-1), v.std(-1, ddof=1) / 3 ** 0.5
+assert len(shown) == 3, row
+for (a, b), m, e in zip(shown, mean, error):
+    assert abs(a - m) <= 0.006 * abs(m) and abs(b - e) <= 0.06 * e + 1e-12, (shown, mean, error)
+budget = lines[next(i for i, line in enumerate(lines) if line.startswith('error budget')):]
+floor = next(line for line in budget if line.startswith('  floor'))
+numbers = [float(x) for x in floor.split()[3:]  if x != '-']
+f = h5py.File('sizes.h5')['budget/sliced_w1_floor']
+wanted = [x for x in f[0, 0, 0, 0, 1] if x == x]
+assert len(numbers) >= 3 and numpy.allclose(numbers, wanted, rtol=6e-3), (numbers, wanted)"
+report "means and standard errors are those of the file, and each part of the budget has its floor" $?
+for axis in t noise_level observation; do
+  ends 0 "show --by $axis" "$FSLENS" show sizes.h5 --by $axis
+  says ", n_train 64" "holds the size at the largest finite one"
+  says "dps(zeta=1): at n_train inf, the largest that it ran at" "a method that ran at .inf alone is shown there"
+  says "tmpd(covariance=full): at n_train 16, the largest that it ran at" "one that ran at the smallest alone too"
+done
+ends 0 "a grid of .inf alone" "$FSLENS" run sizes.yaml --set 'grid.n_train=[.inf]' --set 'grid.approximation=[dps]' --set 'exclude=[]' -o inf.h5 --progress none
+ends 0 "show of it by t" "$FSLENS" show inf.h5 --by t
+says ", n_train inf" "holds the size at inf"
