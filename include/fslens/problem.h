@@ -43,6 +43,10 @@ void fsl_mixture_mode_weights(const fsl_mixture *mixture, double *weight);
 FSL_CHECKED fsl_status fsl_mixture_condition(fsl_ctx *ctx, const fsl_mixture *prior, size_t m, const double *matrix,
                                              const double *bias, const double *std, const double *y, fsl_mixture *out,
                                              double *log_evidence);
+/* log p(y) alone. */
+FSL_CHECKED fsl_status fsl_mixture_log_evidence(fsl_ctx *ctx, const fsl_mixture *prior, size_t m, const double *matrix,
+                                                const double *bias, const double *std, const double *y,
+                                                double *log_evidence);
 /* Same components, weights times exp(log_factor), normalised; *log_total is the log of the old total (the
  * log evidence when log_factor = log p(y | x_k) and the components are atoms). All -inf: FSL_ENUMERIC. */
 FSL_CHECKED fsl_status fsl_mixture_reweight(fsl_ctx *ctx, const fsl_mixture *prior, const double *log_factor,

@@ -180,6 +180,12 @@ void fsl_cholesky_solve(size_t n, const double *factor, double *x) {
   fsl_backward_solve(n, factor, x);
 }
 
+/* LAPACK's upper triangle by columns is the lower one by rows. No pivot is 0: it cannot fail. */
+void fsl_triangular_inverse(size_t n, const double *factor, double *out) {
+  memcpy(out, factor, n * n * sizeof *out);
+  (void)LAPACKE_dtrtri_work(LAPACK_COL_MAJOR, 'U', 'N', (lapack_int)n, out, (lapack_int)n);
+}
+
 double fsl_cholesky_log_det(size_t n, const double *factor) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += log(factor[i * n + i]);

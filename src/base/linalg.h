@@ -11,9 +11,10 @@
 bool fsl_cholesky(size_t n, double *matrix);
 /* Solves L L^T x = b in place, given the factor. */
 void fsl_cholesky_solve(size_t n, const double *factor, double *x);
-void fsl_forward_solve(size_t n, const double *factor, double *x);  /* L x = b */
-void fsl_backward_solve(size_t n, const double *factor, double *x); /* L^T x = b */
-double fsl_cholesky_log_det(size_t n, const double *factor);        /* log det of L L^T */
+void fsl_forward_solve(size_t n, const double *factor, double *x);        /* L x = b */
+void fsl_backward_solve(size_t n, const double *factor, double *x);       /* L^T x = b */
+void fsl_triangular_inverse(size_t n, const double *factor, double *out); /* L^-1, lower */
+double fsl_cholesky_log_det(size_t n, const double *factor);              /* log det of L L^T */
 /* Eigenvalues ascending in `values` (n); column j of `vectors` (n, n) is the j-th eigenvector.
  * `matrix` is read only. The sign of each vector is fixed: its entry of largest size is positive. */
 FSL_CHECKED fsl_status fsl_symmetric_eigen(fsl_ctx *ctx, size_t n, const double *matrix, double *values,

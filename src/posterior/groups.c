@@ -27,6 +27,26 @@ static uint32_t covariance_of(const fsl_mixture *mixture, size_t k) {
   return mixture->covariance_of != NULL ? mixture->covariance_of[k] : 0;
 }
 
+/* out (n, d) = U^T mu_k of a group's components, a batch of them at a time. The shapes depend on the mixture alone,
+ * which every rank has whole. */
+static fsl_status rotate_means(fsl_ctx *ctx, const fsl_mixture *mixture, const fsl_group *group, double *out) {
+  enum { BATCH = 256 };
+  const size_t d = mixture->d;
+  const double *const vectors = group->covariance->vectors;
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  double *means;
+  FSL_GET(ctx, means, BATCH * d);
+  for (size_t first = 0; first < group->n; first += BATCH) {
+    const size_t n = group->n - first < BATCH ? group->n - first : (size_t)BATCH;
+    double *const to = vectors == NULL ? out + first * d : means;
+    FSL_TRY(fsl_check_stop(ctx));
+    for (size_t i = 0; i < n; ++i) memcpy(to + i * d, mixture->mean + group->index[first + i] * d, d * sizeof *means);
+    if (vectors != NULL) fsl_matmul(n, d, d, means, vectors, 0, out + first * d);
+  }
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
 /* Components of covariance c, copied out and rotated. */
 static fsl_status gather(fsl_ctx *ctx, const fsl_mixture *mixture, uint32_t c, size_t n, fsl_group *out) {
   double *mean, *log_weight;
@@ -39,13 +59,11 @@ static fsl_status gather(fsl_ctx *ctx, const fsl_mixture *mixture, uint32_t c, s
   size_t i = 0;
   for (size_t k = 0; k < mixture->n; ++k) {
     if (covariance_of(mixture, k) != c) continue;
-    if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
-    fsl_group_rotate(out, mixture->d, mixture->mean + k * mixture->d, mean + i * mixture->d);
     log_weight[i] = mixture->log_weight[k];
     index[i] = (uint32_t)k;
     mode[i++] = fsl_mixture_mode(mixture, k);
   }
-  return FSL_OK;
+  return rotate_means(ctx, mixture, out, mean);
 }
 
 fsl_status fsl_groups_create(fsl_ctx *ctx, const fsl_mixture *mixture, fsl_groups *out) {

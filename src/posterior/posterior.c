@@ -178,8 +178,8 @@ static fsl_status measure_means(fsl_ctx *ctx, fsl_posterior *made, size_t m) {
   double *measured;
   if (prior->n_covariances != 1 || !prior->covariance->isotropic || prior->covariance->vectors != NULL) return FSL_OK;
   FSL_GET(ctx, measured, prior->n * m);
-  for (size_t k = 0; k < prior->n; ++k)
-    fsl_matvec(m, prior->d, made->matrix, prior->mean + k * prior->d, measured + k * m);
+  FSL_TRY(fsl_check_stop(ctx));
+  fsl_matmul_t(prior->n, prior->d, m, prior->mean, made->matrix, 0, measured);
   made->measured = measured;
   return FSL_OK;
 }

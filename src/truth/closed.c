@@ -29,14 +29,13 @@ static fsl_status chi2_of_mixture(fsl_ctx *ctx, const fsl_problem *problem, cons
   const size_t m = problem->model->m;
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   double *std, log_evidence, log_det = 0;
-  fsl_mixture halved;
   FSL_GET(ctx, std, m);
   for (size_t i = 0; i < m; i++) {
     std[i] = problem->noise.std[i] * sqrt(0.5);
     log_det += log_four_pi + 2 * log(problem->noise.std[i]);
   }
-  FSL_TRY(fsl_mixture_condition(ctx, &problem->prior->population, m, matrix, problem->model->bias, std, problem->y,
-                                &halved, &log_evidence));
+  FSL_TRY(fsl_mixture_log_evidence(ctx, &problem->prior->population, m, matrix, problem->model->bias, std, problem->y,
+                                   &log_evidence));
   out->chi2 = exp(log_evidence - 0.5 * log_det - 2 * out->log_evidence);
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
