@@ -45,6 +45,22 @@ void fsl_text_add(fsl_text *text, const char *format, ...) {
   text->length += (size_t)length;
 }
 
+void fsl_text_add_word(fsl_text *text, const char *word) {
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
+  if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+    fsl_text_add(text, "%s", word);
+    return;
+  }
+  fsl_text_add(text, "'");
+  for (; *word != '\0'; word++) {
+    if (*word == '\'')
+      fsl_text_add(text, "'\\''");
+    else
+      fsl_text_add(text, "%c", *word);
+  }
+  fsl_text_add(text, "'");
+}
+
 char *fsl_text_end(const fsl_text *text) {
   return text->failed ? NULL : text->data;
 }

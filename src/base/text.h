@@ -14,6 +14,8 @@ typedef struct fsl_text {
 
 void fsl_text_start(fsl_text *text, fsl_arena *arena);
 void fsl_text_add(fsl_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Quoted where a shell would not take it for one word as it is. */
+void fsl_text_add_word(fsl_text *text, const char *word);
 /* The finished text, in the arena; NULL when out of memory. The buffer itself may be gone. */
 char *fsl_text_end(const fsl_text *text);
 char *fsl_text_copy(fsl_arena *arena, const char *text); /* NULL when out of memory */

@@ -41,13 +41,22 @@ static fsl_status fits(fsl_ctx *ctx, const char *name, const char *path, size_t 
                   name, excess);
 }
 
+static fsl_status lacks_folder(fsl_ctx *ctx, const char *path) {
+  fsl_text word;
+  const char *const folder = fsl_text_format(ctx->arena, "%.*s", (int)fsl_folder_length(path) - 1, path);
+  fsl_text_start(&word, ctx->arena);
+  if (folder != NULL) fsl_text_add_word(&word, folder);
+  const char *const quoted = fsl_text_end(&word);
+  if (folder == NULL || quoted == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+  return fsl_fail(ctx, FSL_EINPUT, "%s: there is no folder %s; make it (mkdir -p %s) or choose another OUT", path,
+                  folder, quoted);
+}
+
 static fsl_status takes_files(fsl_ctx *ctx, const char *path) {
   struct stat about;
   const char *const folder = fsl_folder_of(ctx->arena, path);
   if (folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
-  if (stat(folder, &about) != 0 && (errno == ENOENT || errno == ENOTDIR))
-    return fsl_fail(ctx, FSL_EINPUT, "%s: there is no folder %s; make it (mkdir -p '%s') or choose another OUT", path,
-                    folder, folder);
+  if (stat(folder, &about) != 0 && errno == ENOENT) return lacks_folder(ctx, path);
   if (access(folder, W_OK | X_OK) == 0) return FSL_OK;
   return refused(ctx, path, "files cannot be written into its folder", errno);
 }

@@ -67,18 +67,6 @@ fsl_status fsl_results_beyond(fsl_ctx *ctx, const fsl_replacement *by, size_t *o
 
 /* ---- the way back ------------------------------------------------------------------------------------------------ */
 
-/* As a shell takes it for one word. */
-static void add_word(fsl_text *text, const char *word) {
-  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
-  if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
-    fsl_text_add(text, " %s", word);
-    return;
-  }
-  fsl_text_add(text, " '");
-  for (; *word != '\0'; word++) fsl_text_add(text, *word == '\'' ? "'\\''" : "%c", *word);
-  fsl_text_add(text, "'");
-}
-
 static size_t without_line_ends(const char *text, size_t length) {
   while (length > 0 && text[length - 1] == '\n') length--;
   return length;
@@ -96,13 +84,13 @@ const char *fsl_results_command(fsl_arena *arena, const fsl_replacement *by, con
   if (by->output == NULL || !same_base(by->spec->text, text)) return NULL;
   const size_t n = fsl_spec_overrides(arena, text, &overrides);
   fsl_text_start(&command, arena);
-  fsl_text_add(&command, "fslens run");
-  add_word(&command, by->spec->file);
-  fsl_text_add(&command, " -o");
-  add_word(&command, by->output);
+  fsl_text_add(&command, "fslens run ");
+  fsl_text_add_word(&command, by->spec->file);
+  fsl_text_add(&command, " -o ");
+  fsl_text_add_word(&command, by->output);
   for (size_t i = 0; i < n && i < most_overrides && overrides[i] != NULL; i++) {
-    fsl_text_add(&command, " --set");
-    add_word(&command, overrides[i]);
+    fsl_text_add(&command, " --set ");
+    fsl_text_add_word(&command, overrides[i]);
   }
   return fsl_text_end(&command);
 }
