@@ -9,6 +9,7 @@
 #include "store/replace.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const fsl_usage usage = {
     .command = "gather",
@@ -111,6 +112,16 @@ static fsl_status read_spec(fsl_ctx *ctx, size_t n, const fsl_journal_contents *
   return status;
 }
 
+/* The OUT that all these journals belong to; NULL where they belong to several, or to none by their names. */
+static const char *common_output(fsl_arena *arena, size_t n, const fsl_journal_contents *journals) {
+  const char *const first = fsl_journal_results_path(arena, journals[0].path);
+  for (size_t i = 1; first != NULL && i < n; i++) {
+    const char *const other = fsl_journal_results_path(arena, journals[i].path);
+    if (other == NULL || strcmp(other, first) != 0) return NULL;
+  }
+  return first;
+}
+
 static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const char *command) {
   const char *const out = arguments->positional[0];
   const size_t n = arguments->n_positional - 1;
@@ -137,7 +148,7 @@ static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const cha
                               .records = records,
                               .n_journals = n,
                               .journals = journals,
-                              .output = fsl_journal_results_path(ctx->arena, journals[0].path)};
+                              .output = common_output(ctx->arena, n, journals)};
   FSL_TRY(fsl_results_replace(ctx, out, &by, &provenance));
   return report(ctx, out, &by);
 }

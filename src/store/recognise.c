@@ -123,8 +123,7 @@ static bool say_jobs(hid_t file, FILE *to) {
 static bool say_holding(const question *q, FILE *to) {
   bool same = false;
   const hid_t file = open_file(q->path);
-  if (!is_of_sort(file, FSL_FILE_RESULTS)) return true;
-  return say_cells(q, file, to, &same) && (same || say_jobs(file, to));
+  return is_of_sort(file, FSL_FILE_RESULTS) && say_cells(q, file, to, &same) && (same || say_jobs(file, to));
 }
 
 /* Never returns. Neither a crash nor a hang of it is the caller's. */
@@ -205,6 +204,6 @@ fsl_status fsl_holding_read(fsl_ctx *ctx, const char *path, fsl_hash spec_hash, 
   FSL_GET(ctx, jobs, left / sizeof *jobs + 1);
   memcpy(jobs, bytes + n - left, left);
   qsort(jobs, left / sizeof *jobs, sizeof *jobs, by_hash);
-  *out = (fsl_holding){counts[0], counts[1], spec, left / sizeof *jobs, jobs};
+  *out = (fsl_holding){true, counts[0], counts[1], spec, left / sizeof *jobs, jobs};
   return FSL_OK;
 }

@@ -17,14 +17,15 @@ FSL_CHECKED fsl_status fsl_recognise(fsl_ctx *ctx, const char *path, fsl_file_so
 
 /* What a results file holds. */
 typedef struct fsl_holding {
+  bool readable;          /* false: nothing is known of it */
   size_t n_cells, n_done; /* done: cells with results */
   const char *spec;       /* the text that it was made from */
   size_t n_jobs;
   const fsl_hash *jobs; /* n_jobs: the identities of finished jobs, ascending */
 } fsl_holding;
 
-/* Nothing (all 0 and "") of a file that is not a results file. `spec_hash`: jobs are left out (n_jobs 0) where the file
- * is of the spec with this hash and has at most `n_done` cells done, since then they are the caller's own. */
+/* `spec_hash`: jobs are left out (n_jobs 0) where the file is of the spec with this hash and has at most `n_done` cells
+ * done, since then they are the caller's own. */
 FSL_CHECKED fsl_status fsl_holding_read(fsl_ctx *ctx, const char *path, fsl_hash spec_hash, size_t n_done,
                                         fsl_holding *out);
 

@@ -35,7 +35,7 @@ static fsl_status find_gone(fsl_ctx *ctx, const fsl_replacement *by, const fsl_h
 }
 
 /* How many of these jobs no journal has. */
-static fsl_status count_nowhere(fsl_ctx *ctx, const fsl_replacement *by, size_t n, const fsl_hash *gone, size_t *out) {
+static fsl_status count_lost(fsl_ctx *ctx, const fsl_replacement *by, size_t n, const fsl_hash *gone, size_t *out) {
   bool *found;
   FSL_GET(ctx, found, n + 1);
   for (size_t i = 0; i < by->n_journals && n > 0; i++)
@@ -110,29 +110,39 @@ static void say_gone(const fsl_ctx *ctx, const char *path, const fsl_replacement
       command == NULL ? " brings them back" : "` brings them back");
 }
 
+static fsl_status keep_unread(fsl_ctx *ctx, const char *path, const char *target) {
+  const char *moved;
+  FSL_TRY(fsl_move_aside(ctx, target, &moved));
+  fsl_say(ctx, FSL_LOG_WARN, "%s cannot be read to its end: it is kept as %s", path, moved == NULL ? "" : moved);
+  return FSL_OK;
+}
+
+static fsl_status keep_lost(fsl_ctx *ctx, const char *path, const char *target, const fsl_replacement *by,
+                            const fsl_holding *old, size_t n_done, size_t n_lost) {
+  const char *moved;
+  FSL_TRY(fsl_move_aside(ctx, target, &moved));
+  fsl_say(ctx, FSL_LOG_WARN,
+          "%s had %zu finished cells of %zu, and now has %zu of %zu: %zu results of jobs that it had are in no journal "
+          "that was read, so the older file is kept as %s",
+          path, old->n_done, old->n_cells, n_done, by->grid->n_cells, n_lost, moved == NULL ? "" : moved);
+  return FSL_OK;
+}
+
 /* Before the new file is written: the older one is moved aside where results would be lost with it. */
 static fsl_status look_back(fsl_ctx *ctx, const char *path, const fsl_replacement *by) {
   fsl_output out;
   fsl_holding old;
   fsl_hash *gone;
-  size_t n_gone, n_nowhere;
-  const char *moved;
+  size_t n_gone, n_lost;
   const size_t n_done = count_cells(by);
   FSL_TRY(fsl_output_check(ctx, path, FSL_FILE_RESULTS, by->spec->n_read, by->spec->read, &out));
   if (!out.exists) return FSL_OK;
   FSL_TRY(fsl_holding_read(ctx, out.target, by->spec->hash, n_done, &old));
+  if (!old.readable) return keep_unread(ctx, path, out.target);
   FSL_TRY(find_gone(ctx, by, &old, &n_gone, &gone));
-  if (n_gone == 0) return FSL_OK;
-  FSL_TRY(count_nowhere(ctx, by, n_gone, gone, &n_nowhere));
-  if (n_nowhere == 0) {
-    say_gone(ctx, path, by, &old, n_done, n_gone);
-    return FSL_OK;
-  }
-  FSL_TRY(fsl_move_aside(ctx, out.target, &moved));
-  fsl_say(ctx, FSL_LOG_WARN,
-          "%s had %zu finished cells of %zu, and now has %zu of %zu: %zu results of jobs that it had are in no journal "
-          "that was read, so the older file is kept as %s",
-          path, old.n_done, old.n_cells, n_done, by->grid->n_cells, n_nowhere, moved);
+  FSL_TRY(count_lost(ctx, by, n_gone, gone, &n_lost));
+  if (n_lost > 0) return keep_lost(ctx, path, out.target, by, &old, n_done, n_lost);
+  if (n_gone > 0) say_gone(ctx, path, by, &old, n_done, n_gone);
   return FSL_OK;
 }
 

@@ -20,7 +20,7 @@ typedef struct fsl_replacement {
 
 /* As fsl_results_write. Where the older file at `path` has results that the new one has not, a warning says how many
  * cells it had and the new one has, and the command that brings them back from the journals. Where the journals have
- * not all of them, the older file is kept too, as "path.old-1", and the warning says so. */
+ * not all of them, or the older file cannot be read, it is kept too, as "path.old-1", and the warning says so. */
 FSL_CHECKED fsl_status fsl_results_replace(fsl_ctx *ctx, const char *path, const fsl_replacement *by,
                                            const fsl_provenance *provenance);
 /* Finished results in the journals, each job once, of which the grid has no job. */

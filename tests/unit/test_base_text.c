@@ -150,11 +150,28 @@ static void printed_reals_are_short_and_read_back_the_same(void **state) {
   }
 }
 
+static void a_word_is_what_a_shell_takes_for_one(void **state) {
+  static const char *const words[][2] = {{"grid.n_train=64", "grid.n_train=64"},
+                                         {"/a/b-c_d.h5", "/a/b-c_d.h5"},
+                                         {"", "''"},
+                                         {"a b", "'a b'"},
+                                         {"x=[1,2]", "'x=[1,2]'"},
+                                         {"it's", "'it'\\''s'"},
+                                         {"$(rm)", "'$(rm)'"}};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    fsl_text text;
+    fsl_text_start(&text, *state);
+    fsl_text_add_word(&text, words[i][0]);
+    assert_string_equal(fsl_text_end(&text), words[i][1]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_text_grows_and_stays_terminated),
       cmocka_unit_test(a_text_without_memory_fails_once_and_stays_readable),
       cmocka_unit_test(copies_and_formats_are_new_texts),
+      cmocka_unit_test(a_word_is_what_a_shell_takes_for_one),
       cmocka_unit_test(the_nearest_name_is_a_likely_slip),
       cmocka_unit_test(a_swap_costs_one_edit),
       cmocka_unit_test(reals_are_read_as_yaml_core_writes_them),

@@ -138,6 +138,39 @@ static void the_newest_spec_rules_in_whichever_journal_it_is(void **state) {
   assert_null(fsl_collect_spec(0, j));
 }
 
+static void different_specs_are_named_with_the_one_that_rules(void **state) {
+  fixture *const f = *state;
+  fsl_journal_contents j[] = {journal("a.journal", "tri", 7), journal("b.journal", "tri", 7),
+                              journal("c.journal", "tri", 7)};
+  for (size_t i = 0; i < 3; i++) j[i].campaign.spec_text = "one";
+  for (size_t i = 0; i < 3; i++) j[i].campaign.spec_time = 1780142400000000000u + i * 1000000000u;
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 3, j), FSL_OK);
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 0, j), FSL_OK);
+  assert_int_equal(f->warnings, 0);
+  j[1].campaign.spec_text = "two";
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 3, j), FSL_OK);
+  assert_int_equal(f->warnings, 1);
+  assert_string_equal(f->said, "the journals hold different specs: the one of c.journal (2026-05-30T12:00:02Z) rules, "
+                               "since it was written last; different is that of b.journal (2026-05-30T12:00:01Z)");
+  j[1].campaign.spec_text = ""; /* lost: nothing is known to differ */
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 3, j), FSL_OK);
+  assert_int_equal(f->warnings, 1);
+}
+
+static void a_clock_that_went_back_is_named(void **state) {
+  fixture *const f = *state;
+  const fsl_journal_run runs[] = {{.began = 5, .ended = 6}, {.began = 7, .ended = 8}, {.began = 6, .ended = 9}};
+  fsl_journal_contents j[] = {journal("a.journal", "tri", 7), journal("b.journal", "tri", 7)};
+  j[0].runs = j[1].runs = runs;
+  j[0].n_runs = j[1].n_runs = 2;
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 2, j), FSL_OK);
+  assert_int_equal(f->warnings, 0);
+  j[1].n_runs = 3;
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 2, j), FSL_OK);
+  assert_int_equal(f->warnings, 1);
+  assert_non_null(strstr(f->said, "b.journal: the clock went back"));
+}
+
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 
 static fsl_record record(const fixture *f, fsl_record_status status, uint64_t data) {
@@ -258,6 +291,8 @@ int main(void) {
       CASE(a_lost_header_is_tolerated),
       CASE(different_builds_are_warned_of_once),
       CASE(the_newest_spec_rules_in_whichever_journal_it_is),
+      CASE(different_specs_are_named_with_the_one_that_rules),
+      CASE(a_clock_that_went_back_is_named),
       CASE(a_finished_record_rules_over_a_failed_one),
       CASE(of_failed_records_the_later_one_rules),
       CASE(equal_results_are_one),

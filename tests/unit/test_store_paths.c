@@ -203,12 +203,28 @@ static void a_folder_that_is_not_there_is_an_error(void **state) {
   assert_non_null(strstr(f->ctx.error, "cannot list this folder: No such file"));
 }
 
+static void a_journal_tells_its_results_file(void **state) {
+  static const char *const paths[][2] = {{"out.journal", "out.h5"},
+                                         {"a/out.3-of-20.journal", "a/out.h5"},
+                                         {"out.4-of-3.journal", "out.4-of-3.h5"},
+                                         {"a.b/out.x.journal", "a.b/out.x.h5"},
+                                         {"out.h5.journal", "out.h5.h5"}};
+  folder *const f = *state;
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+    assert_string_equal(fsl_journal_results_path(f->ctx.arena, paths[i][0]), paths[i][1]);
+    assert_string_equal(fsl_journal_path(f->ctx.arena, paths[i][1], fsl_journal_shard(paths[i][0])), paths[i][0]);
+  }
+  assert_null(fsl_journal_results_path(f->ctx.arena, "out.h5"));
+  assert_null(fsl_journal_results_path(f->ctx.arena, "out.journal.old-1"));
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(a_journal_lies_beside_its_results),
       CASE(a_name_tells_its_shard),
+      CASE(a_journal_tells_its_results_file),
       CASE(wrong_numbers_are_no_shard),
       CASE(siblings_are_listed_in_the_order_of_their_names),
       CASE(other_names_are_no_siblings),
