@@ -78,7 +78,7 @@ static int set_up(void **state) {
   if (f->arena == NULL || mkdtemp(f->folder) == NULL) return -1;
   snprintf(f->spec, sizeof f->spec, "%s/s.yaml", f->folder);
   fsl_diagnostics_start(&f->d, f->arena);
-  f->b = (fsl_binder){&f->ctx, &f->d, f->spec};
+  f->b = (fsl_binder){.ctx = &f->ctx, .d = &f->d, .file = f->spec};
   *state = f;
   return 0;
 }

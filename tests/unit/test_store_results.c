@@ -769,7 +769,7 @@ static void a_full_disk_leaves_the_old_file_whole(void **state) {
 static void a_folder_that_is_not_there_is_named(void **state) {
   fixture *const f = *state;
   parse(f, text_of_spec, false);
-  assert_int_equal(write_file(f, "/tmp/fsl-no-such-folder/out.h5"), FSL_EIO);
+  assert_int_equal(write_file(f, "/tmp/fsl-no-such-folder/out.h5"), FSL_EINPUT);
   assert_non_null(strstr(f->ctx.error, "/tmp/fsl-no-such-folder/out.h5"));
 }
 
