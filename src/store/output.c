@@ -119,6 +119,13 @@ static fsl_status is_no_input(fsl_ctx *ctx, const char *path, const struct stat 
   return FSL_OK;
 }
 
+/* As in /tmp: renaming would be refused when all is computed. */
+static bool only_others_replace(const char *folder, const struct stat *mine) {
+  struct stat about;
+  return stat(folder, &about) == 0 && (about.st_mode & S_ISVTX) != 0 && geteuid() != 0 && geteuid() != about.st_uid &&
+         geteuid() != mine->st_uid;
+}
+
 static fsl_status may_be_replaced(fsl_ctx *ctx, const fsl_output *o, const struct stat *about, size_t n,
                                   const char *const *inputs) {
   struct stat target;
@@ -130,6 +137,13 @@ static fsl_status may_be_replaced(fsl_ctx *ctx, const fsl_output *o, const struc
   if (stat(o->target, &target) != 0 || target.st_dev != about->st_dev || target.st_ino != about->st_ino)
     return refused(ctx, o->name, "this link cannot be followed", ELOOP);
   FSL_TRY(fsl_recognise(ctx, o->target, o->sort, &ours));
+  const char *const folder = fsl_folder_of(ctx->arena, o->target);
+  if (folder == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
+  if (ours && only_others_replace(folder, about))
+    return fsl_fail(ctx, FSL_EINPUT,
+                    "%s: this file is another user's, in a folder where only they may replace it; choose "
+                    "another OUT",
+                    o->name);
   if (ours) return FSL_OK;
   return fsl_fail(ctx, FSL_EINPUT,
                   "%s: a file of this name exists that is not %s of fslens, or too damaged to be known as one; move it "

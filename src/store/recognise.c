@@ -75,14 +75,17 @@ static bool say_cells(const question *q, hid_t file, FILE *to, bool *same) {
   const hssize_t n = H5Sget_simple_extent_npoints(space);
   int8_t *const cell = n < 0 ? NULL : malloc((size_t)n + 1);
   if (cell == NULL || H5Dread(status, H5T_NATIVE_INT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, cell) < 0) return false;
-  size_t n_done = 0;
-  for (hssize_t i = 0; i < n; i++) n_done += cell[i] == FSL_CELL_DONE;
+  size_t n_cells = 0, n_done = 0;
+  for (hssize_t i = 0; i < n; i++) {
+    n_cells += cell[i] != FSL_CELL_NOT_APPLICABLE && cell[i] != FSL_CELL_EXCLUDED;
+    n_done += cell[i] == FSL_CELL_DONE;
+  }
   free(cell);
   char hash[33];
   fsl_hash_print(q->spec_hash, hash);
   const char *const spec = read_text(file, "provenance", "spec"), *const its =
                                                                       read_text(file, "provenance", "spec_hash");
-  const size_t counts[] = {(size_t)n, n_done, spec == NULL ? 0 : strlen(spec)};
+  const size_t counts[] = {n_cells, n_done, spec == NULL ? 0 : strlen(spec)};
   *same = its != NULL && strcmp(its, hash) == 0 && n_done <= q->n_done;
   return fwrite(counts, sizeof counts, 1, to) == 1 && (spec == NULL || fputs(spec, to) >= 0);
 }

@@ -18,7 +18,7 @@ FSL_CHECKED fsl_status fsl_recognise(fsl_ctx *ctx, const char *path, fsl_file_so
 /* What a results file holds. */
 typedef struct fsl_holding {
   bool readable;          /* false: nothing is known of it */
-  size_t n_cells, n_done; /* done: cells with results */
+  size_t n_cells, n_done; /* cells that its spec defines, and those of them with results */
   const char *spec;       /* the text that it was made from */
   size_t n_jobs;
   const fsl_hash *jobs; /* n_jobs: the identities of finished jobs, ascending */

@@ -14,9 +14,17 @@ static bool is_done(const fsl_replacement *by, int64_t job) {
   return job >= 0 && by->records[job] != NULL && by->records[job]->status == FSL_RECORD_DONE;
 }
 
-static size_t count_cells(const fsl_replacement *by) {
-  size_t n = 0;
-  for (size_t cell = 0; cell < by->grid->n_cells; cell++) n += is_done(by, by->grid->job_of_cell[cell]);
+typedef struct cell_counts {
+  size_t all, done; /* all: cells that the spec defines */
+} cell_counts;
+
+static cell_counts count_cells(const fsl_replacement *by) {
+  cell_counts n = {0};
+  for (size_t cell = 0; cell < by->grid->n_cells; cell++) {
+    const int64_t job = by->grid->job_of_cell[cell];
+    n.all += job >= 0;
+    n.done += is_done(by, job);
+  }
   return n;
 }
 
@@ -97,17 +105,19 @@ const char *fsl_results_command(fsl_arena *arena, const fsl_replacement *by, con
 
 /* ---- replacing --------------------------------------------------------------------------------------------------- */
 
-static void say_gone(const fsl_ctx *ctx, const char *path, const fsl_replacement *by, const fsl_holding *old,
-                     size_t n_done, size_t n_gone) {
+static fsl_status say_gone(fsl_ctx *ctx, const char *path, const fsl_replacement *by, const fsl_holding *old,
+                           cell_counts now, size_t n_gone) {
   const char *const command = fsl_results_command(ctx->arena, by, old->spec, SIZE_MAX);
-  const char *const where = by->n_journals == 1 ? by->journals[0].path : "the journals";
+  const char *const way =
+      command == NULL ? "running the spec that has their cells" : fsl_text_format(ctx->arena, "`%s`", command);
+  if (way == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a message");
   fsl_say(
       ctx, FSL_LOG_WARN,
       "%s had %zu finished cells of %zu, and now has %zu of %zu: %zu results of jobs that it had are left out. They "
-      "stay in %s; %s%s%s",
-      path, old->n_done, old->n_cells, n_done, by->grid->n_cells, n_gone, where,
-      command == NULL ? "running the spec that has their cells" : "`", command == NULL ? "" : command,
-      command == NULL ? " brings them back" : "` brings them back");
+      "stay in %s; %s brings them back",
+      path, old->n_done, old->n_cells, now.done, now.all, n_gone,
+      by->n_journals == 1 ? by->journals[0].path : "the journals", way);
+  return FSL_OK;
 }
 
 static fsl_status keep_unread(fsl_ctx *ctx, const char *path, const char *target) {
@@ -117,14 +127,14 @@ static fsl_status keep_unread(fsl_ctx *ctx, const char *path, const char *target
   return FSL_OK;
 }
 
-static fsl_status keep_lost(fsl_ctx *ctx, const char *path, const char *target, const fsl_replacement *by,
-                            const fsl_holding *old, size_t n_done, size_t n_lost) {
+static fsl_status keep_lost(fsl_ctx *ctx, const char *path, const char *target, const fsl_holding *old, cell_counts now,
+                            size_t n_lost) {
   const char *moved;
   FSL_TRY(fsl_move_aside(ctx, target, &moved));
   fsl_say(ctx, FSL_LOG_WARN,
           "%s had %zu finished cells of %zu, and now has %zu of %zu: %zu results of jobs that it had are in no journal "
           "that was read, so the older file is kept as %s",
-          path, old->n_done, old->n_cells, n_done, by->grid->n_cells, n_lost, moved == NULL ? "" : moved);
+          path, old->n_done, old->n_cells, now.done, now.all, n_lost, moved == NULL ? "" : moved);
   return FSL_OK;
 }
 
@@ -134,16 +144,15 @@ static fsl_status look_back(fsl_ctx *ctx, const char *path, const fsl_replacemen
   fsl_holding old;
   fsl_hash *gone;
   size_t n_gone, n_lost;
-  const size_t n_done = count_cells(by);
+  const cell_counts now = count_cells(by);
   FSL_TRY(fsl_output_check(ctx, path, FSL_FILE_RESULTS, by->spec->n_read, by->spec->read, &out));
   if (!out.exists) return FSL_OK;
-  FSL_TRY(fsl_holding_read(ctx, out.target, by->spec->hash, n_done, &old));
+  FSL_TRY(fsl_holding_read(ctx, out.target, by->spec->hash, now.done, &old));
   if (!old.readable) return keep_unread(ctx, path, out.target);
   FSL_TRY(find_gone(ctx, by, &old, &n_gone, &gone));
   FSL_TRY(count_lost(ctx, by, n_gone, gone, &n_lost));
-  if (n_lost > 0) return keep_lost(ctx, path, out.target, by, &old, n_done, n_lost);
-  if (n_gone > 0) say_gone(ctx, path, by, &old, n_done, n_gone);
-  return FSL_OK;
+  if (n_lost > 0) return keep_lost(ctx, path, out.target, &old, now, n_lost);
+  return n_gone > 0 ? say_gone(ctx, path, by, &old, now, n_gone) : FSL_OK;
 }
 
 fsl_status fsl_results_replace(fsl_ctx *ctx, const char *path, const fsl_replacement *by,

@@ -127,6 +127,27 @@ says 'too long' "with the reason"
 ends 2 "the same for gather" "$FSLENS" gather "$name" whole.journal
 ends 2 "the same for score" score "$name"
 
+# ---- folders that refuse: root is never refused
+if [ "$(id -u)" -eq 0 ] && chmod 755 . && mkdir -m 755 closed && mkdir -m 1777 sticky && cp results.h5 sticky/ &&
+  setpriv --reuid=65534 --clear-groups test -x "$FSLENS" -a -r t.yaml 2>/dev/null; then
+  nobody() { setpriv --reuid=65534 --clear-groups "$@"; }
+  for command in run "run --array=1/2" score; do
+    out=closed/x.h5
+    case $command in
+    score) ends 2 "$command into a folder that refuses" nobody "$FSLENS" score t.yaml --states states.h5 -o $out ;;
+    *) ends 2 "$command into a folder that refuses" nobody "$FSLENS" ${command/ / } t.yaml --progress none -o $out ;;
+    esac
+    says 'files cannot be written into its folder' "says so"
+  done
+  ends 2 "gather into a folder that refuses" nobody "$FSLENS" gather closed/x.h5 whole.journal
+  ends 2 "a file that only another user may replace" nobody "$FSLENS" run t.yaml --progress none -o sticky/results.h5
+  says "this file is another user's" "says so"
+  cmp -s results.h5 sticky/results.h5 && [ -z "$(ls -A closed)" ] && [ "$(ls sticky)" = results.h5 ]
+  report "and nothing is changed" $?
+else
+  echo "skipped - folders that refuse: no right to become nobody"
+fi
+
 # ---- what may be replaced
 gzip -dc "$root/tests/golden/old-results.h5.gz" >old.h5
 ends 0 "a results file of an older version is replaced" run -o old.h5
