@@ -3,6 +3,7 @@
 #include "commands/options.h"
 
 #include "grid/describe.h"
+#include "runner/campaign.h"
 #include "store/collect.h"
 #include "store/journal_paths.h"
 #include "store/output.h"
@@ -97,7 +98,7 @@ static fsl_status read_all(fsl_ctx *ctx, size_t n, const char *const *paths, fsl
   }
   fsl_collect_warn_mixed(ctx, n, out, NULL);
   FSL_TRY(fsl_collect_check(ctx, n, out));
-  return fsl_collect_warn_specs(ctx, n, out);
+  return fsl_collect_warn_specs(ctx, n, out, fsl_campaign_time());
 }
 
 /* The spec that was written last rules, in whichever journal it is. */

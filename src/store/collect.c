@@ -75,20 +75,23 @@ static fsl_status warn_different(fsl_ctx *ctx, size_t n, const fsl_journal_conte
   return FSL_OK;
 }
 
-static bool went_back(const fsl_journal_contents *journal) {
+static bool went_back(const fsl_journal_contents *journal, uint64_t now) {
   for (size_t i = 1; i < journal->n_runs; i++)
     if (journal->runs[i].began < journal->runs[i - 1].began) return true;
-  return false;
+  return journal->campaign.spec_time > now;
 }
 
-fsl_status fsl_collect_warn_specs(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals) {
+fsl_status fsl_collect_warn_specs(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals, uint64_t now) {
   const fsl_journal_campaign *const ruling = fsl_collect_spec(n, journals);
-  if (ruling != NULL) FSL_TRY(warn_different(ctx, n, journals, ruling));
+  if (ruling == NULL) return FSL_OK;
+  FSL_TRY(warn_different(ctx, n, journals, ruling));
   for (size_t i = 0; i < n; i++)
-    if (went_back(&journals[i]))
-      fsl_say(ctx, FSL_LOG_WARN,
-              "%s: the clock went back between two runs; which spec was written last is told by the clock",
-              journals[i].path);
+    if (went_back(&journals[i], now))
+      fsl_say(
+          ctx, FSL_LOG_WARN,
+          "%s: the clock went back after it was written to, and the clock tells which spec was written last: the one "
+          "of %s rules",
+          journals[i].path, fsl_collect_path_of(n, journals, ruling));
   return FSL_OK;
 }
 

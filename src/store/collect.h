@@ -12,8 +12,10 @@ FSL_CHECKED fsl_status fsl_collect_check(fsl_ctx *ctx, size_t n, const fsl_journ
  * different processors: their results may differ in the last bits. */
 void fsl_collect_warn_mixed(const fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals, const char *own);
 /* Warns where journals hold different specs, naming the one that rules and those that differ, each with its time; and
- * where the clock went back between the runs of a journal, since it decides which spec was the last. FSL_ENOMEM. */
-FSL_CHECKED fsl_status fsl_collect_warn_specs(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals);
+ * where the clock went back, between the runs of a journal or since a spec was written (`now`: nanoseconds since 1970),
+ * since it decides which spec was the last. FSL_ENOMEM. */
+FSL_CHECKED fsl_status fsl_collect_warn_specs(fsl_ctx *ctx, size_t n, const fsl_journal_contents *journals,
+                                              uint64_t now);
 /* The spec written last; NULL where no journal holds one. */
 const fsl_journal_campaign *fsl_collect_spec(size_t n, const fsl_journal_contents *journals);
 /* The journal that a spec of fsl_collect_spec is in. */

@@ -263,6 +263,7 @@ ends 0 "a run where the clock is behind" run -o o.h5 --array 2/2 --set replicate
 says 'the clock went back: the spec in o.1-of-2.journal is dated' "says so"
 ends 0 "gather of both" "$FSLENS" gather g.h5 o.1-of-2.journal o.2-of-2.journal
 says 'hold different specs: the one of o.2-of-2.journal' "follows the run that came last"
+says 'o.1-of-2.journal: the clock went back' "and says whose clock was ahead"
 cd .. || exit 1
 
 # ---- score: what it says of itself, and what a stop leaves

@@ -144,16 +144,16 @@ static void different_specs_are_named_with_the_one_that_rules(void **state) {
                               journal("c.journal", "tri", 7)};
   for (size_t i = 0; i < 3; i++) j[i].campaign.spec_text = "one";
   for (size_t i = 0; i < 3; i++) j[i].campaign.spec_time = 1780142400000000000u + i * 1000000000u;
-  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 3, j), FSL_OK);
-  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 0, j), FSL_OK);
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 3, j, UINT64_MAX), FSL_OK);
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 0, j, 0), FSL_OK);
   assert_int_equal(f->warnings, 0);
   j[1].campaign.spec_text = "two";
-  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 3, j), FSL_OK);
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 3, j, UINT64_MAX), FSL_OK);
   assert_int_equal(f->warnings, 1);
   assert_string_equal(f->said, "the journals hold different specs: the one of c.journal (2026-05-30T12:00:02Z) rules, "
                                "since it was written last; different is that of b.journal (2026-05-30T12:00:01Z)");
   j[1].campaign.spec_text = ""; /* lost: nothing is known to differ */
-  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 3, j), FSL_OK);
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 3, j, UINT64_MAX), FSL_OK);
   assert_int_equal(f->warnings, 1);
 }
 
@@ -161,14 +161,22 @@ static void a_clock_that_went_back_is_named(void **state) {
   fixture *const f = *state;
   const fsl_journal_run runs[] = {{.began = 5, .ended = 6}, {.began = 7, .ended = 8}, {.began = 6, .ended = 9}};
   fsl_journal_contents j[] = {journal("a.journal", "tri", 7), journal("b.journal", "tri", 7)};
+  for (size_t i = 0; i < 2; i++) j[i].campaign.spec_text = "one";
   j[0].runs = j[1].runs = runs;
   j[0].n_runs = j[1].n_runs = 2;
-  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 2, j), FSL_OK);
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 2, j, 10), FSL_OK);
   assert_int_equal(f->warnings, 0);
   j[1].n_runs = 3;
-  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 2, j), FSL_OK);
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 2, j, 10), FSL_OK);
   assert_int_equal(f->warnings, 1);
   assert_non_null(strstr(f->said, "b.journal: the clock went back"));
+  assert_non_null(strstr(f->said, "the one of b.journal rules"));
+  j[1].n_runs = 2;
+  j[0].campaign.spec_time = 11; /* tomorrow's */
+  assert_int_equal(fsl_collect_warn_specs(&f->ctx, 2, j, 10), FSL_OK);
+  assert_int_equal(f->warnings, 2);
+  assert_non_null(strstr(f->said, "a.journal: the clock went back"));
+  assert_non_null(strstr(f->said, "the one of a.journal rules"));
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */
