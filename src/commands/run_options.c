@@ -61,7 +61,7 @@ static bool read_progress(const fsl_arguments *arguments, fsl_run_options *out) 
     out->progress = FSL_PROGRESS_NONE;
   else
     return complain("--progress", style, "auto, plain or none");
-  out->log_level = quiet ? FSL_LOG_QUIET : arguments->count[VERBOSE] > 0 ? FSL_LOG_DEBUG : FSL_LOG_WARN;
+  out->log_level = quiet ? FSL_LOG_QUIET : arguments->count[VERBOSE] > 0 ? FSL_LOG_DEBUG : FSL_LOG_INFO;
   return true;
 }
 

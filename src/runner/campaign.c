@@ -145,6 +145,16 @@ fsl_status fsl_campaign_start(fsl_ctx *ctx, fsl_campaign *c, int64_t job, fsl_al
 
 /* ---- what comes back --------------------------------------------------------------------------------------------- */
 
+/* The first failure of its kind is said at once, the rest are counted: at the end each kind has one line. */
+static void note_failure(const fsl_ctx *ctx, fsl_campaign *c, const fsl_job *job, const fsl_record *record) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const char *const where = fsl_job_describe(ctx->arena, c->spec, job);
+  const bool late = record->status == FSL_RECORD_TIMED_OUT;
+  if (fsl_tally_add(&c->failures, record->error, where))
+    fsl_say(ctx, FSL_LOG_WARN, "%s: %s: %s", where, late ? "timed out" : "failed", record->error);
+  fsl_arena_release(ctx->arena, mark);
+}
+
 static fsl_status keep_bytes(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
   fsl_record *record;
   FSL_TRY(fsl_journal_write(ctx, c->journal, bytes, size)); /* first: it is finished, whatever comes */
@@ -159,8 +169,7 @@ static fsl_status keep_bytes(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes
     fsl_calibration_add(&c->calibration, &c->grid->jobs[job], record->seconds, record->ranks);
     return FSL_OK;
   }
-  fsl_say(ctx, FSL_LOG_WARN, "%s: %s: %s", fsl_job_describe(ctx->arena, c->spec, &c->grid->jobs[job]),
-          record->status == FSL_RECORD_TIMED_OUT ? "timed out" : "failed", record->error);
+  note_failure(ctx, c, &c->grid->jobs[job], record);
   c->stopping = c->stopping || c->options->stop_on_error;
   return FSL_OK;
 }
@@ -174,7 +183,7 @@ fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes
     advance(c);
   }
   c->counts.seconds = fsl_now() - c->began;
-  fsl_progress_show(&c->progress, &c->counts, fsl_now(), false);
+  fsl_speaker_show(c->options->speaker, &c->counts, false);
   return fsl_campaign_sync(ctx, c, false);
 }
 
@@ -302,12 +311,15 @@ static fsl_status write_results(fsl_ctx *ctx, const fsl_campaign *c) {
 static fsl_status finish(fsl_ctx *ctx, fsl_campaign *c) {
   if (c->begun) FSL_TRY(fsl_journal_end(ctx, c->journal, fsl_campaign_time(), c->reason));
   FSL_TRY(fsl_campaign_sync(ctx, c, true));
-  return c->options->array.shards == 0 ? write_results(ctx, c) : FSL_OK;
+  fsl_speaker_phase(c->options->speaker, "writing the results file");
+  const fsl_status status = c->options->array.shards == 0 ? write_results(ctx, c) : FSL_OK;
+  fsl_speaker_phase(c->options->speaker, NULL);
+  return status;
 }
 
 fsl_status fsl_campaign_close(fsl_ctx *ctx, fsl_campaign *c, int *exit_status) {
   c->counts.seconds = fsl_now() - c->began;
-  fsl_progress_show(&c->progress, &c->counts, fsl_now(), true);
+  fsl_speaker_show(c->options->speaker, &c->counts, true);
   *exit_status = judge_rest(ctx, c);
   if (*exit_status == 75 && c->reason == FSL_END_FINISHED) c->reason = FSL_END_DEADLINE;
   const fsl_status status = finish(ctx, c);
@@ -315,6 +327,7 @@ fsl_status fsl_campaign_close(fsl_ctx *ctx, fsl_campaign *c, int *exit_status) {
   memcpy(first, ctx->error, sizeof first);
   const fsl_status closed = fsl_journal_close(ctx, c->journal);
   c->journal = NULL;
+  if (status == FSL_OK && closed == FSL_OK && c->reason != FSL_END_FAILED) fsl_campaign_conclude(ctx, c, *exit_status);
   if (status != FSL_OK) memcpy(ctx->error, first, sizeof first);
   return status != FSL_OK ? status : closed;
 }

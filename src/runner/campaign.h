@@ -3,9 +3,10 @@
 #ifndef FSL_RUNNER_CAMPAIGN_H
 #define FSL_RUNNER_CAMPAIGN_H
 
+#include "base/tally.h"
 #include "grid/index.h"
 #include "runner/calibration.h"
-#include "runner/progress.h"
+#include "runner/speaker.h"
 #include "runner/suspects.h"
 #include "runner/turns.h"
 #include "store/journal.h"
@@ -26,6 +27,7 @@ typedef struct fsl_run_options {
   double whole_seconds; /* that such a run has when nothing of it is over yet */
   size_t group;         /* forced group size; 0: chosen */
   fsl_progress_style progress;
+  fsl_speaker *speaker; /* of the rank that leads; NULL: silent */
   fsl_log_level log_level;
   const char *command_line;
 } fsl_run_options;
@@ -56,8 +58,8 @@ typedef struct fsl_campaign {
   double deadline;           /* on the clock of fsl_now(), the reserve for the results taken off; INFINITY: none */
   size_t most_ranks;         /* that a job can get */
   fsl_calibration calibration;
-  fsl_progress progress;
   fsl_progress_counts counts;
+  fsl_tally failures;      /* of this run, for their first of each kind to be said at once */
   double began, next_sync; /* next_sync: when the journal is made durable again */
   int ranks;
 } fsl_campaign;
@@ -74,6 +76,10 @@ typedef struct fsl_allowance {
 FSL_CHECKED fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const fsl_spec *spec,
                                          const fsl_grid *grid, int ranks, size_t most_ranks, double rank_bytes,
                                          fsl_campaign *out);
+/* Says what the run will do, where to, and how long that is expected to take on `computing` ranks. */
+void fsl_campaign_announce(const fsl_ctx *ctx, fsl_campaign *campaign, int computing);
+/* Says how it ended: failures by their reasons, the file, and what to do next. */
+void fsl_campaign_conclude(const fsl_ctx *ctx, const fsl_campaign *campaign, int exit_status);
 /* A record becomes the job's, counted; an earlier one no longer counts. */
 void fsl_campaign_keep(fsl_campaign *campaign, size_t job, const fsl_record *record);
 /* Seconds since 1970, in nanoseconds: the journal's clock. */

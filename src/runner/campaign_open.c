@@ -115,8 +115,6 @@ static fsl_status take_over(fsl_ctx *ctx, fsl_campaign *c) {
     if (done || !c->options->retry_failed || !c->mine[i]) fsl_campaign_keep(c, i, found[i]);
   }
   c->counts.resumed = c->counts.done + c->counts.failed;
-  if (c->counts.resumed > 0)
-    fsl_say(ctx, FSL_LOG_INFO, "%zu of %zu jobs were finished before", c->counts.resumed, c->counts.total);
   return FSL_OK;
 }
 
@@ -201,11 +199,11 @@ fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const
                         .most_ranks = most_ranks,
                         .reason = FSL_END_FINISHED,
                         .rank_bytes = fmin(rank_bytes, spec->rank_bytes),
-                        .deadline = options->started + options->seconds - fsl_gather_reserve(grid->n_cells),
-                        .progress = {.style = options->progress, .out = stderr}};
+                        .deadline = options->started + options->seconds - fsl_gather_reserve(grid->n_cells)};
   out->began = fsl_now();
   FSL_TRY(make_room(ctx, out));
   FSL_TRY(stripe(ctx, out));
+  fsl_speaker_phase(options->speaker, "reading the journals");
   fsl_status status = open_journals(ctx, out);
   if (status == FSL_OK) status = prepare(ctx, out);
   if (status != FSL_OK && out->journal != NULL) {

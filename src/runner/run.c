@@ -21,8 +21,7 @@ typedef struct process {
 } process;
 
 static void write_log(void *self, fsl_log_level level, const char *text) {
-  (void)self;
-  fprintf(stderr, "fslens: %s%s\n", level == FSL_LOG_WARN ? "warning: " : "", text);
+  fsl_speaker_say(self, stderr, level == FSL_LOG_WARN ? "warning: " : "", text);
 }
 
 /* ---- MPI --------------------------------------------------------------------------------------------------------- */
@@ -40,7 +39,8 @@ static process start_process(void) {
   fsl_signals_install();
   fsl_nap_setup();
   if (!p.has_mpi) return p;
-  MPI_Init(NULL, NULL);
+  int provided; /* the speaker's and the watchdog's threads make no call of MPI */
+  MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
   MPI_Comm_rank(MPI_COMM_WORLD, &p.rank);
   MPI_Comm_size(MPI_COMM_WORLD, &p.size);
   return p;
@@ -96,6 +96,7 @@ static fsl_status load(fsl_ctx *ctx, const process *p, const fsl_run_options *op
   char *text = NULL;
   uint64_t length = 0;
   const char *errors = "";
+  fsl_speaker_phase(options->speaker, "reading the spec and its data");
   FSL_TRY(share_text(ctx, p, options->spec_file, &text, &length));
   const fsl_status status = fsl_spec_parse(ctx, &fsl_standard_catalog, options->spec_file, text, (size_t)length,
                                            options->n_overrides, options->overrides, spec, &errors);
@@ -104,6 +105,7 @@ static fsl_status load(fsl_ctx *ctx, const process *p, const fsl_run_options *op
     return status;
   }
   if (p->rank == 0) fsl_spec_warn(ctx, spec);
+  fsl_speaker_phase(options->speaker, "listing cells and jobs");
   return fsl_grid_create(ctx, spec, grid);
 }
 
@@ -141,7 +143,10 @@ static fsl_status lead(fsl_ctx *ctx, const process *p, const fsl_run_options *op
   const fsl_status opened = fsl_campaign_open(ctx, options, spec, grid, p->size, most_ranks, rank_bytes, &campaign);
   fsl_status ran = agree(ctx, p, opened);
   if (opened != FSL_OK) return opened;
-  if (ran == FSL_OK) ran = work(ctx, p, &campaign, out);
+  if (ran == FSL_OK) {
+    fsl_campaign_announce(ctx, &campaign, p->size == 1 ? 1 : p->size - 1);
+    ran = work(ctx, p, &campaign, out);
+  }
   char first[sizeof ctx->error];
   memcpy(first, ctx->error, sizeof first);
   if (ran != FSL_OK) campaign.reason = FSL_END_FAILED;
@@ -191,14 +196,20 @@ static fsl_status run(fsl_ctx *ctx, const process *p, const fsl_run_options *opt
 /* Rank 0 ends with the campaign's status. The other ranks end with 0 where there is one to speak for them: under mpirun
  * the first nonzero status of any rank wins, and it must be the master's. */
 int fsl_run_campaign(const fsl_run_options *options) {
+  static const double pace = 10; /* seconds between two lines on how far it is */
   const process p = start_process();
-  const fsl_log log = {.level = options->log_level, .write = write_log};
+  fsl_run_options own = *options;
+  if (p.rank == 0) own.speaker = fsl_speaker_create(options->progress, stderr, pace);
+  const fsl_log log = {.self = own.speaker, .level = options->log_level, .write = write_log};
   fsl_ctx ctx = {.arena = fsl_arena_create(0), .team = &fsl_team_solo, .log = &log, .stop = fsl_signals_stop()};
   outcome out = {0};
-  const fsl_status status = run(&ctx, &p, options, &out);
-  if (status != FSL_OK && ctx.error[0] != '\0') fprintf(stderr, "fslens: %s\n", ctx.error);
+  const fsl_status status = run(&ctx, &p, &own, &out);
+  if (status != FSL_OK && ctx.error[0] != '\0') fsl_speaker_say(own.speaker, stderr, "", ctx.error);
   fsl_arena_destroy(ctx.arena);
   const int exit_status = p.rank == 0 ? fsl_exit_status(status, out.exit_status) : 0;
+  if (status != FSL_OK && exit_status == 75)
+    fsl_say(&ctx, FSL_LOG_INFO, "stopped: once that is put right the same command continues");
+  fsl_speaker_destroy(own.speaker);
   if (out.lost_workers) MPI_Abort(MPI_COMM_WORLD, exit_status);
   if (p.has_mpi) MPI_Finalize();
   return exit_status;

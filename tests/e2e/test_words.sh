@@ -104,3 +104,77 @@ done
 ends 0 "a grid of .inf alone" "$FSLENS" run sizes.yaml --set 'grid.n_train=[.inf]' --set 'grid.approximation=[dps]' --set 'exclude=[]' -o inf.h5 --progress none
 ends 0 "show of it by t" "$FSLENS" show inf.h5 --by t
 says ", n_train inf" "holds the size at inf"
+
+# ---- run: what it will do, where to, how long; what it did, and what is next
+cat >small.yaml <<'Y'
+name: small
+seed: 1
+grid:
+  prior: [{kind: gaussian, mean: [0], covariance: 1}]
+  forward_model: [identity, abs]
+  noise_level: [0.1]
+  approximation: [fsr, pigdm]
+  n_train: [16, 64]
+sampler: {steps: 5, particles: 16}
+times: [0.2]
+Y
+ends 0 "a run" "$FSLENS" run small.yaml -o out.h5
+says "fslens: small: 12 jobs for 6 cells; 2 cells are skipped" "says at its start what it will do"
+says "finished jobs go to out.journal at once, the results in the end to out.h5" "and where to"
+says "fslens: 12 jobs to do, in under a second on 1 rank" "and how long that takes"
+says "fslens: wrote out.h5; next: fslens show out.h5" "and in the end the file and the next command"
+ends 0 "the run again" "$FSLENS" run small.yaml -o out.h5
+says "; 12 jobs were finished before; " "says what was finished before"
+ends 0 "a part of an array" "$FSLENS" run small.yaml -o parts.h5 --array 1/2
+says ", part 1 of 2 of 12 jobs" "says which part it is"
+says "fslens gather parts.h5 parts.1-of-2.journal ..." "and what is next"
+ends 0 "a run under mpirun" mpirun --map-by :OVERSUBSCRIBE -n 3 "$FSLENS" run small.yaml -o ranks.h5
+says "12 jobs to do, in under a second on 2 ranks" "counts the ranks that compute"
+[ "$(grep -c "12 jobs for 6 cells" "$here/said")" -eq 1 ]
+report "and speaks with one voice" $?
+ends 0 "-q" "$FSLENS" run small.yaml -q -o quiet.h5
+[ ! -s "$here/said" ]
+report "says nothing" $?
+
+bad=${FSLENS%/fslens}/fslens-test
+sed 's/, pigdm/, {kind: test-sleep, seconds: 4}/; s/, abs//; s/, 64//' small.yaml >sleeps.yaml
+# A terminal has a bar: during the job of four seconds it moves although nothing is finished.
+"$PYTHON" - "$bad" >bar 2>&1 <<'P'
+import os, pty, sys
+read = lambda fd: os.read(fd, 4096)
+status = pty.spawn([sys.argv[1], "run", "sleeps.yaml"], read)
+sys.exit(os.waitstatus_to_exitcode(status))
+P
+report "a run on a terminal" $?
+[ "$(tr '\r' '\n' <bar | grep -c 'of 4 jobs done, 0 failed; [1-3] s passed')" -ge 3 ]
+report "goes on speaking while a job is computed" $?
+"$bad" run sleeps.yaml -o stops.h5 --set 'grid.approximation.1.seconds=30' >"$here/said" 2>&1 &
+for i in $(seq 100); do grep -q "jobs to do" "$here/said" && break; sleep 0.1; done
+sleep 0.3
+kill -USR1 $!
+wait $!
+[ $? -eq 75 ]
+report "a run that is stopped ends with 75" $?
+says "stopped: the same command continues (" "and says how to go on"
+
+cat >failing.yaml <<'Y'
+name: failing
+seed: 1
+grid:
+  prior: [{kind: gaussian, mean: [0], covariance: 1}]
+  forward_model: [abs]
+  noise_level: [0.1]
+  approximation: [fsr, sigma-dps]
+  n_train: [16, 32]
+observations: {kind: fixed, y: [[-1e160], [-2e160], [1.0]]}
+sampler: {steps: 5, particles: 16}
+times: [0.2]
+Y
+ends 3 "a run with many failures" "$FSLENS" run failing.yaml
+says "the same command with --retry-failed runs failed jobs again" "says how to try them again"
+[ "$(grep -c 'jobs* failed: ' "$here/said")" -le 3 ] && grep -q '[0-9][0-9] jobs failed: .*evidence vanishes.* (first: .*abs / 0.1' "$here/said" && [ "$(grep -c 'evidence vanishes' "$here/said")" -le 4 ]
+report "and groups them by reason, with a count" $?
+ends 0 "show of a file with failures" "$FSLENS" show failing.h5
+says "--retry-failed" "says how to try them again"
+grep -q '^  [0-9]*: .*evidence vanishes.* (first: ' "$here/said"
+report "and their reasons" $?

@@ -1,4 +1,5 @@
 /* Which workers compute the next job, what travels together, and what progress lines say: pure functions. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -232,9 +233,20 @@ static void a_progress_line_counts_and_estimates(void **state) {
   const fsl_progress_counts counts = {
       .done = 30, .failed = 2, .total = 64, .resumed = 0, .seconds = 16, .cost_done = 5, .cost_total = 10};
   fsl_progress_line(&counts, false, text, sizeof text);
-  assert_string_equal(text, "30 of 64 jobs done, 2 failed, 2 jobs/s, 16 s left");
+  assert_string_equal(text, "30 of 64 jobs done, 2 failed; 16 s passed, 16 s left");
   fsl_progress_line(&counts, true, text, sizeof text);
   assert_non_null(strstr(text, "[###############...............] 30 of 64"));
+}
+
+static void before_the_first_job_the_estimate_counts(void **state) {
+  (void)state;
+  char text[256];
+  fsl_progress_counts counts = {.total = 4, .seconds = 60, .cost_total = 10, .expected = 360};
+  fsl_progress_line(&counts, false, text, sizeof text);
+  assert_string_equal(text, "0 of 4 jobs done, 0 failed; 60 s passed, 5 min left");
+  counts.seconds = 400;
+  fsl_progress_line(&counts, false, text, sizeof text);
+  assert_string_equal(text, "0 of 4 jobs done, 0 failed; 7 min passed, longer than expected");
 }
 
 static void a_finished_campaign_has_nothing_left(void **state) {
@@ -242,7 +254,32 @@ static void a_finished_campaign_has_nothing_left(void **state) {
   char text[256];
   const fsl_progress_counts counts = {.done = 64, .total = 64, .resumed = 64, .seconds = 1};
   fsl_progress_line(&counts, false, text, sizeof text);
-  assert_string_equal(text, "64 of 64 jobs done, 0 failed, 0 jobs/s, 0 s left");
+  assert_string_equal(text, "64 of 64 jobs done, 0 failed; 1 s passed, 0 s left");
+}
+
+static void durations_are_words(void **state) {
+  (void)state;
+  static const struct {
+    double seconds;
+    const char *text;
+  } rows[] = {{-1, "0 s"},
+              {0.4, "0 s"},
+              {99.4, "99 s"},
+              {100, "2 min"},
+              {190, "3 min"},
+              {5969, "99 min"},
+              {5970, "1 h 40 min"},
+              {7500, "2 h 5 min"},
+              {172769, "47 h 59 min"},
+              {172770, "2 days 0 h"},
+              {3 * 86400 + 14400, "3 days 4 h"},
+              {NAN, "0 s"},
+              {INFINITY, "115740 days 17 h"}};
+  char text[32];
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    fsl_duration_print(rows[i].seconds, text, sizeof text);
+    assert_string_equal(text, rows[i].text);
+  }
 }
 
 int main(void) {
@@ -265,6 +302,8 @@ int main(void) {
       cmocka_unit_test(a_record_that_has_no_room_leaves_the_others_alone),
       cmocka_unit_test(what_is_no_record_is_not_read),
       cmocka_unit_test(a_progress_line_counts_and_estimates),
+      cmocka_unit_test(before_the_first_job_the_estimate_counts),
+      cmocka_unit_test(durations_are_words),
       cmocka_unit_test(a_finished_campaign_has_nothing_left),
   };
   return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
