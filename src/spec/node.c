@@ -45,12 +45,23 @@ static bool is_behind_text(const loader *l, yaml_mark_t mark) {
   return mark.line > lines || (ended && mark.line == lines);
 }
 
+/* Whether the indentation of a line (from 0) has a tab, which YAML does not take there. */
+static bool has_tab(const loader *l, size_t line) {
+  size_t at = 0;
+  for (; at < l->length && line > 0; at++) line -= l->text[at] == '\n';
+  while (at < l->length && l->text[at] == ' ') at++;
+  return at < l->length && l->text[at] == '\t';
+}
+
 static bool complain_of_syntax(const loader *l) {
   const yaml_parser_t *const p = &l->parser;
   const char *const problem = p->problem == NULL ? "unreadable" : p->problem;
   if (p->error == YAML_MEMORY_ERROR) return fsl_complain(l->d, (fsl_place){l->file, 1, 1}, "out of memory");
   if (p->error == YAML_READER_ERROR)
     return fsl_complain(l->d, place_of_byte(l, p->problem_offset), "not valid YAML: %s", problem);
+  if (has_tab(l, p->problem_mark.line))
+    return fsl_complain(l->d, (fsl_place){l->file, (int)p->problem_mark.line + 1, 1},
+                        "not valid YAML: the line is indented with a tab: write spaces");
   if (p->context == NULL) return fsl_complain(l->d, place_of(l, p->problem_mark), "not valid YAML: %s", problem);
   const fsl_place begin = place_of(l, p->context_mark);
   return fsl_complain(l->d, is_behind_text(l, p->problem_mark) ? begin : place_of(l, p->problem_mark),

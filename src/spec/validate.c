@@ -178,11 +178,12 @@ static bool check_sizes(fsl_reader *r, size_t p) {
 bool fsl_validate(fsl_reader *r) {
   const fsl_spec *const s = r->spec;
   if (s->priors == NULL) return false;
-  bool good = build_priors(r);
+  const bool built = build_priors(r);
+  bool good = built;
   for (size_t p = 0; s->n_train != NULL && s->prior_of != NULL && p < s->n_priors; p++)
     if (s->prior_of[p].d > 0) good = check_sizes(r, p) && good;
-  if (s->forward_models == NULL || s->prior_of == NULL || !build_models(r) || !good) return false;
-  good = check_priors(r);
+  if (s->forward_models == NULL || s->prior_of == NULL || !build_models(r) || !built) return false;
+  good = check_priors(r) && good;
   if (s->noise_levels != NULL) good = check_noise(r) && good;
   return check_y(r) && good;
 }

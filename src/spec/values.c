@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 static bool wrong_type(fsl_binder *b, const fsl_node *node, const char *what, const char *expected) {
@@ -29,14 +30,32 @@ bool fsl_bind_text(fsl_binder *b, const fsl_node *node, const char *what, const 
   return true;
 }
 
+/* What other languages call infinity and NaN is a text in YAML. */
+static bool wrong_real(fsl_binder *b, const fsl_node *node, const char *what) {
+  static const char *const words[] = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"};
+  for (size_t i = 0; is_plain(node) && i < sizeof words / sizeof *words; i++)
+    if (strcasecmp(node->text, words[i]) == 0)
+      return wrong_type(b, node, what, words[i][0] == '-' ? "a real number: write -.inf" : "a real number: write .inf");
+  return wrong_type(b, node, what, "a real number");
+}
+
 bool fsl_bind_real(fsl_binder *b, const fsl_node *node, const char *what, double *out) {
-  if (!is_plain(node) || !fsl_parse_real(node->text, out)) return wrong_type(b, node, what, "a real number");
+  if (!is_plain(node) || !fsl_parse_real(node->text, out)) return wrong_real(b, node, what);
   if (isnan(*out)) return wrong_type(b, node, what, "a number, not NaN");
   return true;
 }
 
+/* 1e2 and 100.0 are real numbers in YAML, whatever their value. */
+static bool wrong_integer(fsl_binder *b, const fsl_node *node, const char *what) {
+  double value;
+  if (!is_plain(node) || !fsl_parse_real(node->text, &value) || value != floor(value) || fabs(value) > 0x1p53)
+    return wrong_type(b, node, what, "an integer");
+  return fsl_complain(b->d, node->place, "'%s' is '%.60s', a real number, expected an integer: write %.0f", what,
+                      node->text, value);
+}
+
 bool fsl_bind_integer(fsl_binder *b, const fsl_node *node, const char *what, double low, double high, int64_t *out) {
-  if (!is_plain(node) || !fsl_parse_integer(node->text, out)) return wrong_type(b, node, what, "an integer");
+  if (!is_plain(node) || !fsl_parse_integer(node->text, out)) return wrong_integer(b, node, what);
   if ((double)*out >= low && (double)*out <= high) return true;
   return fsl_complain(b->d, node->place, "'%s' is %lld, expected an integer from %.15g to %.15g", what, (long long)*out,
                       low, high);
@@ -89,7 +108,7 @@ static bool in_range(fsl_binder *b, const fsl_node *node, const fsl_param *param
 static bool entries_in_range(fsl_binder *b, const fsl_node *node, const fsl_param *param, const double **next) {
   bool good = true;
   if (node->type == FSL_NODE_SCALAR) return in_range(b, node, param, *(*next)++);
-  for (size_t i = 0; good && i < node->n; i++) good = entries_in_range(b, node->item[i], param, next);
+  for (size_t i = 0; i < node->n; i++) good = entries_in_range(b, node->item[i], param, next) && good;
   return good;
 }
 
@@ -104,38 +123,48 @@ static bool array_in_range(fsl_binder *b, const fsl_node *node, const fsl_param 
 
 /* ---- arrays ------------------------------------------------------------------------------------------------------ */
 
+/* A lone number where a list is due. */
+static bool wrong_list(fsl_binder *b, const fsl_node *node, const char *what, const char *expected) {
+  double number;
+  if (!is_plain(node) || !fsl_parse_real(node->text, &number)) return wrong_type(b, node, what, expected);
+  return fsl_complain(b->d, node->place, "'%s' is '%.60s', expected %s: write [%.60s]", what, node->text, expected,
+                      node->text);
+}
+
 static bool finite_real(fsl_binder *b, const fsl_node *node, const char *what, double *out) {
   if (!fsl_bind_real(b, node, what, out)) return false;
   return isfinite(*out) || fsl_complain(b->d, node->place, "'%s' must be finite", what);
 }
 
 bool fsl_bind_vector(fsl_binder *b, const fsl_node *node, const char *what, fsl_array *out) {
-  if (node->type != FSL_NODE_LIST || node->n == 0) return wrong_type(b, node, what, "a list of real numbers");
+  bool good = true;
+  if (node->type != FSL_NODE_LIST || node->n == 0) return wrong_list(b, node, what, "a list of real numbers");
   double *const data = fsl_arena_get(b->ctx->arena, node->n, sizeof *data);
   if (data == NULL) return out_of_memory(b, node);
-  for (size_t i = 0; i < node->n; i++)
-    if (!finite_real(b, node->item[i], what, &data[i])) return false;
+  for (size_t i = 0; i < node->n; i++) good = finite_real(b, node->item[i], what, &data[i]) && good;
+  if (!good) return false;
   *out = (fsl_array){.data = data, .rank = 1, .shape = {node->n}};
   return true;
 }
 
 static bool copy_row(fsl_binder *b, const fsl_node *row, const char *what, size_t columns, double *out) {
+  bool good = true;
   if (row->type != FSL_NODE_LIST) return wrong_type(b, row, what, "a list of rows, each a list of real numbers");
   if (row->n != columns)
     return fsl_complain(b->d, row->place, "a row of '%s' has %zu numbers, the first has %zu", what, row->n, columns);
-  for (size_t j = 0; j < columns; j++)
-    if (!finite_real(b, row->item[j], what, &out[j])) return false;
-  return true;
+  for (size_t j = 0; j < columns; j++) good = finite_real(b, row->item[j], what, &out[j]) && good;
+  return good;
 }
 
 bool fsl_bind_matrix(fsl_binder *b, const fsl_node *node, const char *what, fsl_array *out) {
   const bool rows = node->type == FSL_NODE_LIST && node->n > 0 && node->item[0]->type == FSL_NODE_LIST;
   const size_t columns = rows ? node->item[0]->n : 0;
+  bool good = true;
   if (columns == 0) return wrong_type(b, node, what, "a list of rows, each a list of real numbers");
   double *const data = fsl_arena_get(b->ctx->arena, node->n * columns, sizeof *data);
   if (data == NULL) return out_of_memory(b, node);
-  for (size_t i = 0; i < node->n; i++)
-    if (!copy_row(b, node->item[i], what, columns, data + i * columns)) return false;
+  for (size_t i = 0; i < node->n; i++) good = copy_row(b, node->item[i], what, columns, data + i * columns) && good;
+  if (!good) return false;
   *out = (fsl_array){.data = data, .rank = 2, .shape = {node->n, columns}};
   return true;
 }
@@ -176,13 +205,17 @@ bool fsl_bind_matrix_or_file(fsl_binder *b, const fsl_node *node, const char *wh
 
 static bool bind_integers(fsl_binder *b, const fsl_node *node, const fsl_param *param, fsl_integers *out) {
   const bool ranged = param->low != 0 || param->high != 0;
-  if (node->type != FSL_NODE_LIST || node->n == 0) return wrong_type(b, node, param->name, "a list of integers");
+  bool good = true;
+  if (node->type != FSL_NODE_LIST || node->n == 0)
+    return fsl_complain(b->d, node->place, "'%s' is %s, expected a list of integers: %s", param->name,
+                        fsl_node_describe(b->ctx->arena, node), param->help);
   int64_t *const data = fsl_arena_get(b->ctx->arena, node->n, sizeof *data);
   if (data == NULL) return out_of_memory(b, node);
   for (size_t i = 0; i < node->n; i++)
-    if (!fsl_bind_integer(b, node->item[i], param->name, ranged ? param->low : -0x1p53, ranged ? param->high : 0x1p53,
-                          &data[i]))
-      return false;
+    good = fsl_bind_integer(b, node->item[i], param->name, ranged ? param->low : -0x1p53, ranged ? param->high : 0x1p53,
+                            &data[i]) &&
+           good;
+  if (!good) return false;
   *out = (fsl_integers){data, node->n};
   return true;
 }
@@ -210,8 +243,9 @@ static bool bind_covariances(fsl_binder *b, const fsl_node *node, const char *wh
   if (node->type == FSL_NODE_MAP || n == 0) return wrong_type(b, node, what, fsl_type_name(FSL_COVARIANCES));
   fsl_covariance_value *const data = fsl_arena_get(b->ctx->arena, n, sizeof *data);
   if (data == NULL) return out_of_memory(b, node);
-  for (size_t i = 0; i < n; i++)
-    if (!bind_covariance(b, single ? node : node->item[i], what, &data[i].value)) return false;
+  bool good = true;
+  for (size_t i = 0; i < n; i++) good = bind_covariance(b, single ? node : node->item[i], what, &data[i].value) && good;
+  if (!good) return false;
   *out = (fsl_covariance_list){data, n};
   return true;
 }
