@@ -7,8 +7,11 @@
 #include "store/h5.h"
 #include "store/signature.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const fsl_command commands[] = {
     {"init", "print a commented spec to start from", fsl_command_init},
@@ -50,8 +53,24 @@ static bool has_kernels(void) {
   return status == FSL_OK;
 }
 
-int main(int argc, char **argv) {
-  fsl_h5_start();
+/* A standard stream that is closed gets a file that refuses what it is for: no file of ours takes its number, and what
+ * is written to it fails instead of vanishing. */
+static void hold_standard_streams(void) {
+  struct stat unused;
+  for (int i = 0; i <= 2; i++)
+    if (fstat(i, &unused) != 0 && open("/dev/null", i == 0 ? O_WRONLY : O_RDONLY) < 0) return;
+}
+
+/* What was printed has arrived, or the command has failed: a full disk shows at the last write. */
+static int finish(int exit_status) {
+  const bool failed_before = ferror(stdout) != 0;
+  if (fclose(stdout) == 0 && !failed_before) return exit_status;
+  fprintf(stderr, "fslens: the output could not be written%s%s\n", failed_before ? "" : ": ",
+          failed_before ? " (a full disk, or a closed stream)" : strerror(errno));
+  return exit_status == 0 ? 1 : exit_status;
+}
+
+static int run(int argc, char **argv) {
   if (!has_kernels()) return FSL_EXIT_USAGE;
   if (argc < 2) {
     print_help(stderr);
@@ -68,4 +87,10 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < N_COMMANDS; i++)
     if (strcmp(argv[1], commands[i].name) == 0) return commands[i].function(argc - 1, argv + 1);
   return complain(argv[1]);
+}
+
+int main(int argc, char **argv) {
+  hold_standard_streams();
+  fsl_h5_start();
+  return finish(run(argc, argv));
 }

@@ -178,3 +178,18 @@ ends 0 "show of a file with failures" "$FSLENS" show failing.h5
 says "--retry-failed" "says how to try them again"
 grep -q '^  [0-9]*: .*evidence vanishes.* (first: ' "$here/said"
 report "and their reasons" $?
+
+# ---- output that arrives nowhere
+for words in "--help" "--version" "kinds" "kinds spec" "init" "plan small.yaml" "show out.h5" "run --help"; do
+  "$FSLENS" $words >/dev/full 2>"$here/said"
+  [ $? -eq 1 ] && grep -q "could not be written" "$here/said"
+  report "$words >/dev/full is an error" $?
+  "$FSLENS" $words >&- 2>"$here/said"
+  [ $? -eq 1 ] && grep -q "could not be written" "$here/said"
+  report "$words with a closed stdout is an error" $?
+done
+"$FSLENS" plna >&- 2>"$here/said"
+[ $? -eq 2 ]
+report "a wrong command is still a wrong command" $?
+"$FSLENS" run small.yaml -o closed.h5 >&- 2>"$here/said" <&- && "$FSLENS" show closed.h5 >shown
+report "run prints nothing, so that a closed stdout does no harm" $?

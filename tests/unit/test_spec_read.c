@@ -298,14 +298,16 @@ static void a_training_set_has_at_most_the_rows_of_its_file(void **state) {
   for (int i = 0; i < 40; i++) fprintf(stream, "%d,%d\n", i, i * i);
   fclose(stream);
   snprintf(text, sizeof text,
-           "name: a\nseed: 1\ngrid:\n  prior: [{name: rows, kind: dataset, file: %s}]\n  forward_model: [identity]\n  "
-           "noise_level: [1]\n  approximation: [fsr]\n  n_train: [36, 37]\n",
+           "name: a\nseed: 1\ngrid:\n  prior: [{name: rows, kind: dataset, file: %s}]\n  forward_model: [{kind: "
+           "linear, matrix: "
+           "[[1, 2, 3]]}]\n  noise_level: [1]\n  approximation: [fsr]\n  n_train: [36, 37]\n",
            path);
   const fsl_status status =
       fsl_spec_parse(&f->ctx, &fsl_standard_catalog, "s", text, strlen(text), 0, NULL, &f->spec, &errors);
   remove(path);
   assert_int_equal(status, FSL_EINPUT);
-  assert_string_equal(errors, "s:8:17: 'n_train' is 37, but prior 'rows' offers 36 samples; a bandwidth gives endless "
+  assert_string_equal(errors, "s:5:42: forward model 'linear': the matrix has 3 columns, the prior has dimension 2\n"
+                              "s:8:17: 'n_train' is 37, but prior 'rows' offers 36 samples; a bandwidth gives endless "
                               "ones\n");
 }
 
