@@ -143,7 +143,7 @@ static fsl_status plan(fsl_ctx *ctx, const fsl_arguments *arguments, const char 
   FSL_TRY(fsl_spec_load(ctx, &fsl_standard_catalog, arguments->positional[0], arguments->count[SET],
                         arguments->values[SET], spec, errors));
   FSL_TRY(fsl_grid_create(ctx, spec, &grid));
-  fsl_spec_warn(ctx, spec);
+  FSL_TRY(fsl_spec_warn(ctx, spec));
   printf("%s: ", spec->name);
   print_cells(&grid);
   print_jobs(&grid);

@@ -14,7 +14,7 @@ static const fsl_param table[] = {
      .preset = "0.01",
      .low = 0,
      .high = 1e6,
-     .help = "noise rate at t = 0",
+     .help = "noise rate at t = 0; other codes (deepinv, the score-SDE code) take 0.1: say both when comparing",
      .source = "Burns & Fridovich-Keil 2026"},
     {.name = "beta_max",
      .type = FSL_REAL,

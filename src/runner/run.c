@@ -104,7 +104,7 @@ static fsl_status load(fsl_ctx *ctx, const process *p, const fsl_run_options *op
     if (p->rank == 0 && errors != NULL) fputs(errors, stderr);
     return status;
   }
-  if (p->rank == 0) fsl_spec_warn(ctx, spec);
+  if (p->rank == 0) FSL_TRY(fsl_spec_warn(ctx, spec));
   fsl_speaker_phase(options->speaker, "listing cells and jobs");
   return fsl_grid_create(ctx, spec, grid);
 }

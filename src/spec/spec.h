@@ -112,8 +112,9 @@ FSL_CHECKED fsl_status fsl_spec_reparse(fsl_ctx *ctx, const fsl_catalog *catalog
  */
 size_t fsl_spec_overrides_start(const char *kept);
 size_t fsl_spec_overrides(fsl_arena *arena, const char *kept, const char ***out);
-/* Says, as warnings in the log, what is valid but seldom meant: a normal start far from p(x_t | y) at t_max. */
-void fsl_spec_warn(const fsl_ctx *ctx, const fsl_spec *spec);
+/* Says, as warnings in the log, what is valid but seldom meant: a normal start far from p(x_t | y) at t_max, and a
+ * fixed y far from everything that the prior makes. FSL_ENOMEM. */
+FSL_CHECKED fsl_status fsl_spec_warn(fsl_ctx *ctx, const fsl_spec *spec);
 /* Why the entries of these three axes do not fit together; NULL where they do. */
 const char *fsl_spec_misfit(const fsl_spec *spec, size_t prior, size_t forward_model, size_t noise_level);
 

@@ -5,6 +5,7 @@
 check_results.py OUT.h5 [WORDS...]
 
 WORDS: names of groups or variables that must be there, such as `budget` or `samples`."""
+import re
 import sys
 import warnings
 
@@ -57,6 +58,18 @@ EXPECTED = {
     },
 }
 PROVENANCE = "spec spec_hash fslens_version git_commit compiler flags hdf5_version cpu_instruction_set kernels signatures hosts".split()
+
+
+def leave_out_metrics(path):
+    """A file has the metrics that its spec asks for, and no others: the rest is expected to be absent."""
+    with h5py.File(path) as file:
+        asked = re.findall(r"^(?:# --set )?metrics[:=] *\[(.*)\]", file["provenance"].attrs["spec"], re.MULTILINE)
+    wanted = [name.strip() for name in asked[-1].split(",")] if asked else METRICS
+    absent = [m for m in METRICS if m not in wanted]
+    names = [n for m in absent for n in (m, *(f"{m}_floor{end}" for end in ("", "_hi", "_lo"))) if n in ROOT]
+    for name in names:
+        del ROOT[name]
+    return names
 
 
 class Checks:
@@ -188,10 +201,13 @@ def check_storage(check, path):
 
 def main(path, *words):
     check = Checks()
+    absent = leave_out_metrics(path)
     check_storage(check, path)
     with h5py.File(path) as file:
         for word in words:
             check.that(word in file, f"there is no {word}")
+        for name in absent:
+            check.that(name not in file, f"{name} is there unasked")
         groups = ["/", *GROUPS, "jobs"] + (["budget"] if "budget" in file else [])
         in_order = [name for name, item in file.items() if isinstance(item, h5py.Group)]
     check.that("jobs" in in_order and "provenance" in in_order, f"the groups are {in_order}")

@@ -72,7 +72,7 @@ class Cases:
 
     def full_disk(self):
         """A small disk is full somewhere between the first byte of the journal and the last of the results."""
-        for ranks, sizes in ((1, (4, 8, 12, 16, 64, 256, 500)), (3, (8, 12, 128))):
+        for ranks, sizes in ((1, (4, 8, 12, 16, 64, 200, 280)), (3, (8, 12, 128))):
             problems = []
             for kilobytes in sizes:
                 out = self.place(f"disk-{ranks}-{kilobytes}")

@@ -15,7 +15,7 @@ ends 0 "FSLENS_ISA chooses the kernels" env FSLENS_ISA=generic "$FSLENS" --versi
 says "kernels generic" "and --version names them"
 ends 2 "an unknown FSLENS_ISA is refused" env FSLENS_ISA=v5 "$FSLENS" run "$spec"
 says "generic, v3 or v4" "and answered with what there is"
-for command in run plan gather show kinds score; do
+for command in run plan gather show kinds init score; do
   ends 0 "$command --help ends with 0" "$FSLENS" $command --help
   says "usage: fslens $command" "$command --help says how to use it"
   ends 2 "$command refuses an unknown option" "$FSLENS" $command --nonsense

@@ -26,6 +26,9 @@ plans = [subprocess.run([sys.argv[1], 'plan', 'minimal.yaml', *s], capture_outpu
 assert plans[0] == plans[1] and len(sets) > 15, plans" "$FSLENS"
 report "kinds spec: every key has help and default, and the defaults are those of a spec without them" $?
 
+ends 0 "kinds vp" "$FSLENS" kinds vp
+says "deepinv, the score-SDE code) take 0.1" "says that beta_min is another elsewhere"
+
 # ---- specs to start from
 for name in quickstart images own-data; do
   "$FSLENS" init $name >$name.yaml 2>$name.next
@@ -193,3 +196,10 @@ done
 report "a wrong command is still a wrong command" $?
 "$FSLENS" run small.yaml -o closed.h5 >&- 2>"$here/said" <&- && "$FSLENS" show closed.h5 >shown
 report "run prints nothing, so that a closed stdout does no harm" $?
+
+# ---- a measurement in other units
+ends 0 "a plan with a y that the prior does not make" "$FSLENS" plan small.yaml --set 'observations={kind: fixed, y: [[250]]}'
+says "noise standard deviations (noise level 0.1) from A(x) of any prior sample" "says how far it lies"
+ends 0 "a plan with a y that it makes" "$FSLENS" plan small.yaml --set 'observations={kind: fixed, y: [[0.25]]}'
+! grep -q "warning" "$here/said"
+report "says nothing of it" $?

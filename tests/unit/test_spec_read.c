@@ -333,15 +333,77 @@ static void a_normal_start_far_from_the_prior_is_warned_of(void **state) {
   fixture *const f = *state;
   int n = 0;
   const fsl_log log = {.self = &n, .level = FSL_LOG_WARN, .write = count_warning};
-  const fsl_ctx loud = {.log = &log};
+  fsl_ctx loud = {.log = &log, .arena = f->ctx.arena, .team = &fsl_team_solo};
   const char *const near[] = {"grid.prior.0.mean=[-14.8]"}, *const far[] = {"grid.prior.0.mean=[9, -12]"},
                     *const exact[] = {"grid.prior.0.mean=[9, -12]", "sampler.start=exact"};
-  fsl_spec_warn(&loud, read_spec(f, small, 1, near));
+  assert_int_equal(fsl_spec_warn(&loud, read_spec(f, small, 1, near)), FSL_OK);
   assert_int_equal(n, 0);
-  fsl_spec_warn(&loud, read_spec(f, small, 1, far));
+  assert_int_equal(fsl_spec_warn(&loud, read_spec(f, small, 1, far)), FSL_OK);
   assert_int_equal(n, 1);
-  fsl_spec_warn(&loud, read_spec(f, small, 2, exact));
+  assert_int_equal(fsl_spec_warn(&loud, read_spec(f, small, 2, exact)), FSL_OK);
   assert_int_equal(n, 1);
+}
+
+/* ---- a y that the prior does not make ---------------------------------------------------------------------------- */
+
+typedef struct heard {
+  int n;
+  char text[1024];
+} heard;
+
+static void keep_warning(void *self, fsl_log_level level, const char *text) {
+  heard *const h = self;
+  assert_int_equal(level, FSL_LOG_WARN);
+  h->n++;
+  snprintf(h->text, sizeof h->text, "%s", text);
+}
+
+static void listen(fixture *f, size_t n, const char *const *overrides, heard *h) {
+  const fsl_log log = {.self = h, .level = FSL_LOG_WARN, .write = keep_warning};
+  fsl_ctx loud = {.log = &log, .arena = f->ctx.arena, .team = &fsl_team_solo};
+  *h = (heard){0};
+  assert_int_equal(fsl_spec_warn(&loud, read_spec(f, small, n, overrides)), FSL_OK);
+}
+
+/* Atoms 0 and 1, noise .1: y = 7 is 60 noise standard deviations from the nearer one, 1.3 is 3. */
+static void a_fixed_y_far_from_the_prior_is_warned_of(void **state) {
+  fixture *const f = *state;
+  heard h;
+  const char *overrides[] = {"grid.prior=[{name: two, kind: discrete, atoms: [[0], [1]]}]", "grid.noise_level=[0.1]",
+                             "observations={kind: fixed, y: [[1.3], [0.1]]}"};
+  listen(f, 3, overrides, &h);
+  assert_int_equal(h.n, 0);
+  overrides[2] = "observations={kind: fixed, y: [[1.3], [7], [2]]}";
+  listen(f, 3, overrides, &h);
+  assert_int_equal(h.n, 1);
+  assert_non_null(strstr(h.text, "prior 'two', forward model 'identity': y of observation 1 lies 60 noise standard "
+                                 "deviations (noise level 0.1) from A(x) of any prior sample"));
+  assert_non_null(strstr(h.text, "others are far too"));
+  overrides[2] = "observations={kind: simulated, count: 50}";
+  listen(f, 3, overrides, &h);
+  assert_int_equal(h.n, 0);
+}
+
+/* In 30 dimensions no sample of N(0, I) comes near another: a y from the prior lies far from all of them, and that is
+ * usual; one of twenty times the length is not. */
+static void what_is_usual_in_many_dimensions_is_no_warning(void **state) {
+  fixture *const f = *state;
+  heard h;
+  char prior[512] = "grid.prior=[{name: wide, kind: gaussian, mean: [0", y[1024] = "observations={kind: fixed, y: [[",
+       far[1024] = "observations={kind: fixed, y: [[";
+  for (int i = 1; i < 30; i++) strcat(prior, ", 0");
+  strcat(prior, "]}]");
+  for (int i = 0; i < 30; i++) {
+    sprintf(y + strlen(y), "%s%d", i == 0 ? "" : ", ", i % 2 == 0 ? 1 : -1);
+    sprintf(far + strlen(far), "%s%d", i == 0 ? "" : ", ", i % 2 == 0 ? 20 : -20);
+  }
+  strcat(y, "]]}");
+  strcat(far, "]]}");
+  const char *const near_one[] = {prior, "grid.noise_level=[0.01]", y}, *const far_one[] = {prior, near_one[1], far};
+  listen(f, 3, near_one, &h);
+  assert_int_equal(h.n, 0);
+  listen(f, 3, far_one, &h);
+  assert_int_equal(h.n, 1);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -364,6 +426,8 @@ int main(void) {
       TEST(a_training_set_has_at_most_the_rows_of_its_file),
       TEST(a_file_that_is_not_there_is_named),
       TEST(a_normal_start_far_from_the_prior_is_warned_of),
+      TEST(a_fixed_y_far_from_the_prior_is_warned_of),
+      TEST(what_is_usual_in_many_dimensions_is_no_warning),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
