@@ -185,7 +185,8 @@ static fsl_status take_part(fsl_ctx *ctx, const process *p, const fsl_run_option
 static fsl_status run(fsl_ctx *ctx, const process *p, const fsl_run_options *options, outcome *out) {
   fsl_spec *const spec = ctx->arena == NULL ? NULL : fsl_arena_get(ctx->arena, 1, sizeof *spec);
   fsl_grid *const grid = spec == NULL ? NULL : fsl_arena_get(ctx->arena, 1, sizeof *grid);
-  FSL_TRY(agree(ctx, p, grid == NULL ? fsl_fail(ctx, FSL_ENOMEM, "out of memory for the spec") : FSL_OK));
+  const fsl_status got = agree(ctx, p, grid == NULL ? fsl_fail(ctx, FSL_ENOMEM, "out of memory for the spec") : FSL_OK);
+  if (got != FSL_OK || grid == NULL) return got;
   FSL_TRY(agree(ctx, p, p->rank == 0 ? check_output(ctx, options, 1, &options->spec_file) : FSL_OK));
   fsl_status loaded = load(ctx, p, options, spec, grid);
   if (loaded == FSL_OK && p->rank == 0) loaded = check_output(ctx, options, spec->n_read, spec->read);
