@@ -170,6 +170,7 @@ fsl_status fsl_shared_scene(fsl_ctx *ctx, fsl_shared *shared, const fsl_spec *sp
       .t = index < spec->n_times ? spec->times[index] : 0,
       .particles = spec->particles,
       .metrics = spec->metrics,
+      .modes = spec->budget,
       .key = shared->name,
       .regions = shared->regions,
       .common = &shared->common,

@@ -9,24 +9,25 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { PRIOR_DRAWS = 100000, CHUNK = 2048 };
+enum { MOST_DRAWS = 100000, CHUNK = 2048 };
 
 /* Draws from the prior at t and the 1 % quantile of its density there. Their key is the prior's, not the problem's, so
  * that all its problems have the same region. */
 static fsl_status find_threshold(fsl_ctx *ctx, const fsl_scene *scene, double *threshold) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  const size_t draws = fsl_affordable_draws(scene->prior, MOST_DRAWS);
   fsl_key key;
   double *density, *x;
   FSL_TRY(fsl_scene_key(ctx, fsl_key_of(scene->setting.problem->prior->identity), "prior draws", &key));
-  FSL_GET(ctx, density, PRIOR_DRAWS);
+  FSL_GET(ctx, density, draws);
   FSL_GET(ctx, x, CHUNK * scene->d);
-  for (size_t first = 0; first < PRIOR_DRAWS; first += CHUNK) {
-    const size_t n = PRIOR_DRAWS - first < CHUNK ? PRIOR_DRAWS - first : CHUNK;
+  for (size_t first = 0; first < draws; first += CHUNK) {
+    const size_t n = draws - first < CHUNK ? draws - first : CHUNK;
     FSL_TRY(fsl_mixture_draw(ctx, scene->prior, scene->a, scene->v, key, first, n, x, NULL));
-    FSL_TRY(fsl_law_log_density(ctx, scene->prior, scene->a, scene->v, n, x, density + first));
+    FSL_TRY(fsl_law_view_states(ctx, scene->prior_view, n, x, NULL, density + first));
   }
-  qsort(density, PRIOR_DRAWS, sizeof *density, fsl_compare_reals);
-  *threshold = density[PRIOR_DRAWS / 100];
+  qsort(density, draws, sizeof *density, fsl_compare_reals);
+  *threshold = density[draws / 100];
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }
@@ -76,23 +77,34 @@ static bool fits_measurement(const fsl_scene *scene, const double *x, double *cl
   return sum <= scene->ellipsoid;
 }
 
-fsl_status fsl_likelihood_count(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x, size_t *count) {
-  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+/* Densities of the states in `which` (n_which), by what is known of all or else for these alone. */
+static fsl_status find_densities(fsl_ctx *ctx, const fsl_scene *scene, const double *x, size_t n_which,
+                                 const size_t *which, const double *known, double *density) {
   const size_t d = scene->d;
-  double *clean, *y, *fitting, *density;
-  FSL_GET(ctx, clean, d);
+  double *fitting;
+  for (size_t i = 0; i < n_which && known != NULL; i++) density[i] = known[which[i]];
+  if (known != NULL || n_which == 0) return FSL_OK;
+  FSL_GET(ctx, fitting, n_which * d);
+  for (size_t i = 0; i < n_which; i++)
+    for (size_t k = 0; k < d; k++) fitting[i * d + k] = x[which[i] * d + k];
+  return fsl_law_view_states(ctx, scene->prior_view, n_which, fitting, NULL, density);
+}
+
+fsl_status fsl_likelihood_count(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x, const double *known,
+                                size_t *count) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  double *clean, *y, *density;
+  size_t *which, used = 0;
+  FSL_GET(ctx, clean, scene->d);
   FSL_GET(ctx, y, scene->setting.problem->noise.m);
-  FSL_GET(ctx, fitting, n * d);
+  FSL_GET(ctx, which, n);
   FSL_GET(ctx, density, n);
-  size_t used = 0;
   *count = 0;
   for (size_t i = 0; i < n; i++) {
     if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
-    if (!fits_measurement(scene, x + i * d, clean, y)) continue;
-    for (size_t k = 0; k < d; k++) fitting[used * d + k] = x[i * d + k];
-    used++;
+    if (fits_measurement(scene, x + i * scene->d, clean, y)) which[used++] = i;
   }
-  if (used > 0) FSL_TRY(fsl_law_log_density(ctx, scene->prior, scene->a, scene->v, used, fitting, density));
+  FSL_TRY(find_densities(ctx, scene, x, used, which, known, density));
   for (size_t i = 0; i < used; i++) *count += density[i] < scene->region_threshold;
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
@@ -101,7 +113,7 @@ fsl_status fsl_likelihood_count(fsl_ctx *ctx, const fsl_scene *scene, size_t n, 
 fsl_status fsl_likelihood_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value) {
   if (isnan(scene->region_threshold)) return FSL_OK;
   size_t count = 0;
-  FSL_TRY(fsl_likelihood_count(ctx, scene, batch->n, batch->x, &count));
+  FSL_TRY(fsl_likelihood_count(ctx, scene, batch->n, batch->x, batch->density, &count));
   value[FSL_LIKELIHOOD_HALLUCINATION] = fmax((double)count / (double)batch->n - scene->true_both, 0);
   return FSL_OK;
 }

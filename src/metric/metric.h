@@ -72,6 +72,7 @@ typedef struct fsl_scene_setting {
   double t;                 /* > 0; 0 for grading a reference at t = 0 */
   size_t particles;         /* for the number of draws where truth has no closed form here: 16 each */
   uint32_t metrics;         /* bit i: metric i is wanted */
+  bool modes;               /* masses of the modes are wanted even if no metric needs them */
   fsl_key key;              /* of the truth draws that the scene needs */
   fsl_regions *regions;     /* NULL: none are shared */
   fsl_scene_common *common; /* NULL: nothing is shared */
@@ -80,11 +81,12 @@ typedef struct fsl_scene_setting {
 /* Lives in ctx->arena. Not collective; the same bits on every rank. */
 FSL_CHECKED fsl_status fsl_scene_create(fsl_ctx *ctx, const fsl_scene_setting *setting, fsl_scene **out);
 /* Grades samples x (n, d) at the scene's time: value (FSL_N_METRICS, NaN where not wanted, not defined, or not about
- * samples), mode_weight (fsl_pooled_modes) may be NULL. Rows that are not finite are left out; all NaN where more than
- * 1 % are. */
+ * samples), mode_weight (fsl_pooled_modes; NaN where nothing asks for modes) may be NULL. Rows that are not finite are
+ * left out; all NaN where more than 1 % are. */
 FSL_CHECKED fsl_status fsl_scene_grade(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x, double *value,
                                        double *mode_weight);
-/* Masses of the modes under truth at the scene's t (fsl_pooled_modes); t = 0: at t = 0. */
+/* Masses of the modes under truth at the scene's t (fsl_pooled_modes); t = 0: at t = 0; NaN where nothing asks for
+ * them. */
 const double *fsl_scene_true_mode_weight(const fsl_scene *scene);
 /* mean over 128 directions of the W1 between two sample sets of the scene's dimension (the budget's distance). */
 FSL_CHECKED fsl_status fsl_scene_sliced_w1_between(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x,

@@ -17,36 +17,46 @@ void fsl_modes_pool(size_t n_modes, const double *mass, double *pooled) {
 /* ---- truth ------------------------------------------------------------------------------------------------ */
 
 typedef struct census {
+  const fsl_law_view *view; /* of the prior at the stream's time */
   bool modes, main, both;
   double *mass; /* n_modes */
   fsl_spread_sum spread;
   size_t n_both;
 } census;
 
-static fsl_status count_chunk(fsl_ctx *ctx, const fsl_scene *scene, const fsl_truth_stream *stream, size_t n,
-                              const double *x, uint32_t *mode, census *c) {
-  if (c->modes || c->main) FSL_TRY(fsl_law_most_responsible(ctx, scene->prior, stream->a, stream->v, n, x, mode));
-  for (size_t i = 0; i < n && (c->modes || c->main); i++) {
-    c->mass[mode[i]] += 1 / (double)stream->total;
-    if (c->main && mode[i] == scene->main_mode) fsl_spread_add(&c->spread, scene->d, x + i * scene->d, scene->mean);
+/* Work space of a chunk. */
+typedef struct chunk {
+  size_t n;
+  double *x, *density;
+  uint32_t *mode;
+} chunk;
+
+static fsl_status count_chunk(fsl_ctx *ctx, const fsl_scene *scene, uint64_t total, const chunk *k, census *c) {
+  const bool modes = c->modes || c->main;
+  double *const density = c->both ? k->density : NULL;
+  if (modes) FSL_TRY(fsl_law_view_states(ctx, c->view, k->n, k->x, k->mode, density));
+  for (size_t i = 0; i < k->n && modes; i++) {
+    const double *const x = k->x + i * scene->d;
+    c->mass[k->mode[i]] += 1 / (double)total;
+    if (c->main && k->mode[i] == scene->main_mode) fsl_spread_add(&c->spread, scene->d, x, scene->mean);
   }
   if (!c->both) return FSL_OK;
   size_t both = 0;
-  FSL_TRY(fsl_likelihood_count(ctx, scene, n, x, &both));
+  FSL_TRY(fsl_likelihood_count(ctx, scene, k->n, k->x, modes ? density : NULL, &both));
   c->n_both += both;
   return FSL_OK;
 }
 
 static fsl_status count_all(fsl_ctx *ctx, const fsl_scene *scene, const fsl_truth_stream *stream, census *c) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  double *x;
-  uint32_t *mode;
-  FSL_GET(ctx, x, CHUNK * scene->d);
-  FSL_GET(ctx, mode, CHUNK);
+  chunk k;
+  FSL_GET(ctx, k.x, CHUNK * scene->d);
+  FSL_GET(ctx, k.density, CHUNK);
+  FSL_GET(ctx, k.mode, CHUNK);
   for (uint64_t first = 0; first < stream->total; first += CHUNK) {
-    const size_t n = stream->total - first < CHUNK ? (size_t)(stream->total - first) : CHUNK;
-    FSL_TRY(fsl_truth_stream_draw(ctx, stream, first, n, x));
-    FSL_TRY(count_chunk(ctx, scene, stream, n, x, mode, c));
+    k.n = stream->total - first < CHUNK ? (size_t)(stream->total - first) : CHUNK;
+    FSL_TRY(fsl_truth_stream_draw(ctx, stream, first, k.n, k.x));
+    FSL_TRY(count_chunk(ctx, scene, stream->total, &k, c));
   }
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
@@ -55,10 +65,12 @@ static fsl_status count_all(fsl_ctx *ctx, const fsl_scene *scene, const fsl_trut
 static fsl_status count_at_0(fsl_ctx *ctx, const fsl_scene *scene, double *mass) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   fsl_truth_stream stream;
+  fsl_law_view *view;
   fsl_key key;
   FSL_TRY(fsl_scene_key(ctx, scene->setting.key, "truth at 0", &key));
   FSL_TRY(fsl_truth_stream_create(ctx, &scene->setting.truth->law, 1, 0, key, scene->truth.total, &stream));
-  census c = {.modes = true, .mass = mass};
+  FSL_TRY(fsl_law_view_create(ctx, scene->prior, 1, 0, &view));
+  census c = {.view = view, .modes = true, .mass = mass};
   FSL_TRY(count_all(ctx, scene, &stream, &c));
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
@@ -116,20 +128,32 @@ static fsl_status masses_prepare(fsl_ctx *ctx, fsl_scene *scene, double *mass, d
   return fsl_scene_wants(scene, FSL_PRIOR_HALLUCINATION) ? find_excluded(ctx, scene, mass_at_0) : FSL_OK;
 }
 
+static fsl_status unknown_masses(fsl_ctx *ctx, fsl_scene *scene) {
+  double *pooled;
+  FSL_GET(ctx, pooled, fsl_pooled_modes(scene->n_modes));
+  for (size_t k = 0; k < fsl_pooled_modes(scene->n_modes); k++) pooled[k] = NAN;
+  scene->pooled_mass = pooled;
+  return FSL_OK;
+}
+
 fsl_status fsl_census_prepare(fsl_ctx *ctx, fsl_scene *scene) {
   double *mass, *pooled;
+  FSL_TRY(unknown_masses(ctx, scene));
+  if (!scene->setting.truth->known) return FSL_OK;
+  if (fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION)) FSL_TRY(fsl_likelihood_prepare(ctx, scene));
   FSL_GET(ctx, mass, scene->n_modes);
   FSL_GET(ctx, pooled, fsl_pooled_modes(scene->n_modes));
   scene->main_mode = main_mode(scene->n_modes, scene->setting.truth->mode_weight);
-  if (fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION)) FSL_TRY(fsl_likelihood_prepare(ctx, scene));
-  census c = {.modes = true,
+  census c = {.view = scene->prior_view,
+              .modes = fsl_scene_wants_modes(scene),
               .main = fsl_scene_wants(scene, FSL_WITHIN_MODE_SPREAD),
               .both = fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION) && !isnan(scene->region_threshold),
               .mass = mass};
   FSL_GET(ctx, c.spread.sum, scene->d);
-  FSL_TRY(count_all(ctx, scene, &scene->truth, &c));
+  if (c.modes || c.both) FSL_TRY(count_all(ctx, scene, &scene->truth, &c));
   scene->main_trace = c.main ? fsl_spread_trace(&c.spread, scene->d) : NAN;
   scene->true_both = (double)c.n_both / (double)scene->truth.total;
+  if (!c.modes) return FSL_OK;
   scene->pooled_mass = pooled;
   return masses_prepare(ctx, scene, mass, pooled);
 }

@@ -21,6 +21,7 @@ struct fsl_scene {
   size_t d, n_modes;
   double a, v;
   const fsl_mixture *prior;
+  fsl_law_view *prior_view; /* at t; NULL: no metric asks */
   fsl_truth_stream truth;
   const double *mean, *covariance; /* of truth at t */
   double trace;
@@ -43,11 +44,17 @@ static inline bool fsl_scene_wants(const fsl_scene *scene, fsl_metric_id id) {
   return (scene->setting.metrics >> (unsigned)id & 1U) != 0;
 }
 
+/* Whether anything asks for masses of modes. */
+bool fsl_scene_wants_modes(const fsl_scene *scene);
+/* At most `most`: fewer, 4096 at least, where so many densities of a large prior cost too much. */
+size_t fsl_affordable_draws(const fsl_mixture *prior, size_t most);
+
 /* Finite samples of one grading. */
 typedef struct fsl_batch {
   size_t n, d;
-  const double *x;      /* (n, d) */
-  const uint32_t *mode; /* n; NULL: no metric asks */
+  const double *x;       /* (n, d) */
+  const uint32_t *mode;  /* n; NULL: no metric asks */
+  const double *density; /* n: log density under the prior at t; NULL: not known */
 } fsl_batch;
 
 FSL_CHECKED fsl_status fsl_truth_stream_create(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, fsl_key key,
@@ -76,9 +83,10 @@ FSL_CHECKED fsl_status fsl_within_mode_grade(fsl_ctx *ctx, const fsl_scene *scen
                                              double *value);
 
 FSL_CHECKED fsl_status fsl_likelihood_prepare(fsl_ctx *ctx, fsl_scene *scene);
-/* How many of n states fit the measurement and lie outside the prior's region. */
+/* How many of n states fit the measurement and lie outside the prior's region. density (n): of p(x_t), where it is
+ * known already; else NULL. */
 FSL_CHECKED fsl_status fsl_likelihood_count(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x,
-                                            size_t *count);
+                                            const double *density, size_t *count);
 FSL_CHECKED fsl_status fsl_likelihood_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch,
                                             double *value);
 

@@ -5,14 +5,20 @@
 
 #include <math.h>
 
-enum { LEAST_DRAWS = 1 << 15, DRAWS_A_PARTICLE = 16 };
+enum { LEAST_DRAWS = 1 << 15, DRAWS_A_PARTICLE = 16, LEAST_AFFORDABLE = 4096 };
 static const double most_nonfinite = 0.01;
 
 /* ---- preparation ----------------------------------------------------------------------------------------------- */
 
-static bool wants_modes(const fsl_scene *scene) {
-  return fsl_scene_wants(scene, FSL_MODE_WEIGHT_TV) || fsl_scene_wants(scene, FSL_PRIOR_HALLUCINATION) ||
-         fsl_scene_wants(scene, FSL_WITHIN_MODE_SPREAD);
+bool fsl_scene_wants_modes(const fsl_scene *scene) {
+  return scene->setting.modes || fsl_scene_wants(scene, FSL_MODE_WEIGHT_TV) ||
+         fsl_scene_wants(scene, FSL_PRIOR_HALLUCINATION) || fsl_scene_wants(scene, FSL_WITHIN_MODE_SPREAD);
+}
+
+size_t fsl_affordable_draws(const fsl_mixture *prior, size_t most) {
+  const double work = (double)prior->n * (double)prior->d, fits = 4e9 / work;
+  const size_t draws = fits < LEAST_AFFORDABLE ? LEAST_AFFORDABLE : fits < (double)most ? (size_t)fits : most;
+  return draws < most ? draws : most;
 }
 
 static fsl_status prepare_lines_at_0(fsl_ctx *ctx, fsl_scene *scene) {
@@ -41,10 +47,17 @@ static fsl_status prepare_lines(fsl_ctx *ctx, fsl_scene *scene) {
   return fsl_scene_wants(scene, FSL_STOPPING_ERROR) ? prepare_lines_at_0(ctx, scene) : FSL_OK;
 }
 
+static bool has_closed_kernel(const fsl_mixture *law) {
+  return law->n <= FSL_KERNEL_COMPONENTS && law->n_covariances <= FSL_KERNEL_COVARIANCES;
+}
+
+/* In closed form also where few of many components have all the weight. */
 static fsl_status prepare_kernel(fsl_ctx *ctx, fsl_scene *scene) {
-  const fsl_mixture *law = &scene->setting.truth->law;
-  if (law->n <= FSL_KERNEL_COMPONENTS && law->n_covariances <= FSL_KERNEL_COVARIANCES)
-    return fsl_kernel_mean_of_mixture(ctx, law, scene->a, scene->v, scene->trace, &scene->kernel);
+  const fsl_truth *const truth = scene->setting.truth;
+  fsl_mixture law = truth->law;
+  if (!has_closed_kernel(&law) && truth->method == FSL_TRUTH_CLOSED) FSL_TRY(fsl_sliced_prune(ctx, &truth->law, &law));
+  if (has_closed_kernel(&law))
+    return fsl_kernel_mean_of_mixture(ctx, &law, scene->a, scene->v, scene->trace, &scene->kernel);
   const size_t n = (size_t)scene->truth.total;
   double *draws;
   FSL_GET(ctx, draws, n * scene->d);
@@ -55,22 +68,14 @@ static fsl_status prepare_kernel(fsl_ctx *ctx, fsl_scene *scene) {
 static fsl_status prepare(fsl_ctx *ctx, fsl_scene *scene) {
   const fsl_truth *truth = scene->setting.truth;
   const uint64_t asked = DRAWS_A_PARTICLE * (uint64_t)scene->setting.particles;
+  const uint64_t least = fsl_affordable_draws(scene->prior, LEAST_DRAWS);
   fsl_key key;
   FSL_TRY(fsl_scene_key(ctx, scene->setting.key, "truth draws", &key));
-  FSL_TRY(fsl_truth_stream_create(ctx, &truth->law, scene->a, scene->v, key, asked > LEAST_DRAWS ? asked : LEAST_DRAWS,
-                                  &scene->truth));
+  FSL_TRY(
+      fsl_truth_stream_create(ctx, &truth->law, scene->a, scene->v, key, asked > least ? asked : least, &scene->truth));
   FSL_TRY(fsl_moments_prepare(ctx, scene));
   FSL_TRY(prepare_lines(ctx, scene));
-  if (fsl_scene_wants(scene, FSL_MMD2) && scene->trace > 0) FSL_TRY(prepare_kernel(ctx, scene));
-  return fsl_census_prepare(ctx, scene);
-}
-
-static fsl_status unknown_masses(fsl_ctx *ctx, fsl_scene *scene) {
-  double *pooled;
-  FSL_GET(ctx, pooled, fsl_pooled_modes(scene->n_modes));
-  for (size_t k = 0; k < fsl_pooled_modes(scene->n_modes); k++) pooled[k] = NAN;
-  scene->pooled_mass = pooled;
-  return FSL_OK;
+  return fsl_scene_wants(scene, FSL_MMD2) && scene->trace > 0 ? prepare_kernel(ctx, scene) : FSL_OK;
 }
 
 fsl_status fsl_scene_create(fsl_ctx *ctx, const fsl_scene_setting *setting, fsl_scene **out) {
@@ -84,7 +89,10 @@ fsl_status fsl_scene_create(fsl_ctx *ctx, const fsl_scene_setting *setting, fsl_
   scene->a = setting->t > 0 ? diffusion->a(diffusion, setting->t) : 1;
   scene->v = setting->t > 0 ? diffusion->v(diffusion, setting->t) : 0;
   FSL_TRY(fsl_directions_create(ctx, scene->d, setting->problem->model, &scene->directions));
-  FSL_TRY(setting->truth->known ? prepare(ctx, scene) : unknown_masses(ctx, scene));
+  if (fsl_scene_wants_modes(scene) || fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION))
+    FSL_TRY(fsl_law_view_create(ctx, scene->prior, scene->a, scene->v, &scene->prior_view));
+  if (setting->truth->known) FSL_TRY(prepare(ctx, scene));
+  FSL_TRY(fsl_census_prepare(ctx, scene));
   *out = scene;
   return FSL_OK;
 }
@@ -107,11 +115,17 @@ static fsl_status finite_rows(fsl_ctx *ctx, size_t n, size_t d, const double *x,
   return FSL_OK;
 }
 
+/* Modes, and what likelihood_hallucination needs as it comes with them. */
 static fsl_status assign_modes(fsl_ctx *ctx, const fsl_scene *scene, fsl_batch *batch) {
+  const bool region = scene->setting.truth->known && fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION) &&
+                      !isnan(scene->region_threshold);
+  double *density = NULL;
   uint32_t *mode;
   FSL_GET(ctx, mode, batch->n);
-  FSL_TRY(fsl_law_most_responsible(ctx, scene->prior, scene->a, scene->v, batch->n, batch->x, mode));
+  if (region) FSL_GET(ctx, density, batch->n);
+  FSL_TRY(fsl_law_view_states(ctx, scene->prior_view, batch->n, batch->x, mode, density));
   batch->mode = mode;
+  batch->density = density;
   return FSL_OK;
 }
 
@@ -155,7 +169,7 @@ fsl_status fsl_scene_grade(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const
   const double lost = (double)(n - batch.n) / (double)n;
   if (fsl_scene_wants(scene, FSL_NONFINITE_FRACTION)) value[FSL_NONFINITE_FRACTION] = lost;
   if (!(lost > most_nonfinite)) {
-    if (mode_weight != NULL || wants_modes(scene)) {
+    if (fsl_scene_wants_modes(scene)) {
       FSL_TRY(assign_modes(ctx, scene, &batch));
       FSL_TRY(fsl_modes_grade(ctx, scene, &batch, value, mode_weight));
     }

@@ -90,7 +90,7 @@ typedef struct projector {
 
 /* Components whose weights sum to less than 1e-10 in all change no distance that is shown, and a sampled truth has
  * millions of them. */
-static fsl_status prune(fsl_ctx *ctx, const fsl_mixture *law, fsl_mixture *out) {
+fsl_status fsl_sliced_prune(fsl_ctx *ctx, const fsl_mixture *law, fsl_mixture *out) {
   const double least = log(1e-10 / (double)law->n);
   size_t kept = 0;
   for (size_t i = 0; i < law->n; i++) kept += law->log_weight[i] > least;
@@ -117,7 +117,7 @@ static fsl_status prune(fsl_ctx *ctx, const fsl_mixture *law, fsl_mixture *out) 
 }
 
 static fsl_status projector_create(fsl_ctx *ctx, const fsl_mixture *law, size_t n_lines, projector *out) {
-  FSL_TRY(prune(ctx, law, &out->law));
+  FSL_TRY(fsl_sliced_prune(ctx, law, &out->law));
   const size_t n = out->law.n;
   FSL_GET(ctx, out->weight, n);
   FSL_GET(ctx, out->location, n);

@@ -18,6 +18,8 @@ typedef struct fsl_directions {
  * j/128), then the normalised rows of a linear forward model that are not 0 (model NULL: none). */
 FSL_CHECKED fsl_status fsl_directions_create(fsl_ctx *ctx, size_t d, const fsl_forward_model *model,
                                              fsl_directions *out);
+/* The law without components whose weights sum to less than 1e-10 in all, or itself where those are few. */
+FSL_CHECKED fsl_status fsl_sliced_prune(fsl_ctx *ctx, const fsl_mixture *law, fsl_mixture *out);
 /* line (n): the law at (a, v) along the first n directions. */
 FSL_CHECKED fsl_status fsl_sliced_project(fsl_ctx *ctx, const fsl_mixture *law, double a, double v,
                                           const fsl_directions *directions, size_t n, fsl_line *line);

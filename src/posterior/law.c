@@ -1,104 +1,15 @@
 /* law.c: a noised mixture as a law to measure samples against; by the kernels, one group of equal covariances at a
- * time. */
+ * time, or where it is large as look_large.c does it. */
 #include "posterior/law.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/linalg.h"
-#include "posterior/internal.h"
+#include "posterior/look.h"
 
-enum { STATES = 1024 }; /* at a time: bounds the work space */
-
-/* Responsibilities of the modes at up to STATES states, tile by tile. */
-typedef struct sweep {
-  const fsl_kernel *kernel;
-  size_t d, n_modes, lanes;
-  fsl_groups groups;
-  fsl_noised_group *noised;
-  double *scaled;          /* (groups, STATES, d) */
-  double *rotated, *tile;  /* (STATES, d), (d, lanes) */
-  double *max, *sum, *vec; /* lanes, lanes, (n_modes, lanes) */
-} sweep;
-
-static fsl_status open_sweep(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n, size_t n_modes,
-                             sweep *out) {
-  const size_t d = law->d, states = n < STATES ? n : STATES;
-  *out = (sweep){.kernel = fsl_kernel_chosen(), .d = d, .n_modes = n_modes};
-  out->lanes = out->kernel->lanes;
-  FSL_TRY(fsl_groups_create(ctx, law, &out->groups));
-  FSL_GET(ctx, out->noised, out->groups.n);
-  for (size_t g = 0; g < out->groups.n; ++g)
-    FSL_TRY(fsl_group_noised(ctx, &out->groups.group[g], d, a, v, &out->noised[g]));
-  FSL_GET(ctx, out->scaled, out->groups.n * states * d);
-  FSL_GET(ctx, out->rotated, states * d);
-  FSL_GET(ctx, out->tile, d * out->lanes);
-  FSL_GET(ctx, out->max, out->lanes);
-  FSL_GET(ctx, out->sum, out->lanes);
-  FSL_GET(ctx, out->vec, (n_modes + 1) * out->lanes);
-  return FSL_OK;
-}
-
-static fsl_status load(fsl_ctx *ctx, const sweep *s, size_t n, const double *x) {
-  for (size_t g = 0; g < s->groups.n; ++g)
-    FSL_TRY(
-        fsl_group_states(ctx, &s->groups.group[g], &s->noised[g], n, s->d, x, s->rotated, s->scaled + g * n * s->d));
-  return FSL_OK;
-}
-
-/* One tile of the loaded states over all groups: max, sum and vec of the sweep. */
-static void run_tile(const sweep *s, size_t n, size_t first) {
-  for (size_t k = 0; k < s->lanes; ++k) {
-    s->max[k] = FSL_FLOOR;
-    s->sum[k] = 0.0;
-  }
-  memset(s->vec, 0, s->n_modes * s->lanes * sizeof *s->vec);
-  for (size_t g = 0; g < s->groups.n; ++g) {
-    const fsl_noised_group *noised = &s->noised[g];
-    fsl_lanes_pack(s->lanes, n, s->d, fsl_divisor(noised->a), s->scaled + g * n * s->d, first, s->tile);
-    const fsl_tile tile = {
-        .h = fsl_precision(noised->a, noised->v), .x = s->tile, .max = s->max, .sum = s->sum, .vec = s->vec};
-    s->kernel->modes(&noised->block, &tile, noised->constant, s->n_modes);
-  }
-}
-
-/* What to do with one state's lane of a finished tile. */
-typedef void take_state(const sweep *s, size_t lane, size_t state, bool ok, void *out);
-
-static fsl_status run_sweep(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n, const double *x,
-                            size_t n_modes, take_state *take, void *out) {
-  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  sweep s;
-  FSL_TRY(open_sweep(ctx, law, a, v, n, n_modes, &s));
-  for (size_t done = 0; done < n; done += STATES) {
-    const size_t states = n - done < STATES ? n - done : STATES;
-    FSL_TRY(load(ctx, &s, states, x + done * s.d));
-    for (size_t first = 0; first < states; first += s.lanes) {
-      FSL_TRY(fsl_check_stop(ctx));
-      run_tile(&s, states, first);
-      for (size_t k = 0; k < s.lanes && first + k < states; ++k)
-        take(&s, k, done + first + k, fsl_is_finite(s.d, x + (done + first + k) * s.d), out);
-    }
-  }
-  fsl_arena_release(ctx->arena, mark);
-  return FSL_OK;
-}
-
-static void take_density(const sweep *s, size_t lane, size_t state, bool ok, void *out) {
-  ((double *)out)[state] = ok ? s->max[lane] + log(s->sum[lane]) : NAN;
-}
-
-static void take_responsibilities(const sweep *s, size_t lane, size_t state, bool ok, void *out) {
-  double *row = (double *)out + state * s->n_modes;
-  for (size_t k = 0; k < s->n_modes; ++k) row[k] = ok ? s->vec[k * s->lanes + lane] / s->sum[lane] : NAN;
-}
-
-static void take_largest(const sweep *s, size_t lane, size_t state, bool ok, void *out) {
-  uint32_t best = 0;
-  for (size_t k = 1; k < s->n_modes && ok; ++k)
-    if (s->vec[k * s->lanes + lane] > s->vec[best * s->lanes + lane]) best = (uint32_t)k;
-  ((uint32_t *)out)[state] = best;
-}
+enum { STATES = 1024 };                                    /* at a time: bounds the work space */
+enum { LARGE_DIMENSION = 64, LARGE_COMPONENTS = 1 << 10 }; /* from these on a law is large */
 
 static bool has_atoms(const fsl_mixture *law) {
   for (size_t c = 0; c < law->n_covariances; ++c)
@@ -107,20 +18,158 @@ static bool has_atoms(const fsl_mixture *law) {
   return false;
 }
 
+fsl_status fsl_law_view_create(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, fsl_law_view **out) {
+  fsl_law_view *view;
+  FSL_GET(ctx, view, 1);
+  *view = (fsl_law_view){.law = law, .a = a, .v = v};
+  FSL_TRY(fsl_groups_create(ctx, law, &view->groups));
+  FSL_GET(ctx, view->noised, view->groups.n);
+  for (size_t g = 0; g < view->groups.n; ++g)
+    FSL_TRY(fsl_group_noised(ctx, &view->groups.group[g], law->d, a, v, &view->noised[g]));
+  view->large = law->d >= LARGE_DIMENSION && law->n >= LARGE_COMPONENTS && (v > 0.0 || !has_atoms(law));
+  *out = view;
+  return FSL_OK;
+}
+
+/* ---- by the kernels, tile by tile -------------------------------------------------------------------------------- */
+
+typedef struct sweep {
+  const fsl_law_view *view;
+  const fsl_kernel *kernel;
+  size_t d;
+  double *scaled;         /* (groups, STATES, d) */
+  double *rotated, *tile; /* (STATES, d), (d, lanes) */
+  fsl_look look;
+} sweep;
+
+static fsl_status open_sweep(fsl_ctx *ctx, const fsl_law_view *view, size_t n, size_t n_modes, sweep *out) {
+  const size_t d = view->law->d, states = n < STATES ? n : STATES;
+  *out = (sweep){.view = view, .kernel = fsl_kernel_chosen(), .d = d};
+  fsl_look *const look = &out->look;
+  *look = (fsl_look){.n_modes = n_modes, .lanes = out->kernel->lanes};
+  FSL_GET(ctx, out->scaled, view->groups.n * states * d);
+  FSL_GET(ctx, out->rotated, states * d);
+  FSL_GET(ctx, out->tile, d * look->lanes);
+  FSL_GET(ctx, look->max, look->lanes);
+  FSL_GET(ctx, look->sum, look->lanes);
+  FSL_GET(ctx, look->vec, (n_modes + 1) * look->lanes);
+  return FSL_OK;
+}
+
+static fsl_status load(fsl_ctx *ctx, const sweep *s, size_t n, const double *x) {
+  for (size_t g = 0; g < s->view->groups.n; ++g)
+    FSL_TRY(fsl_group_states(ctx, &s->view->groups.group[g], &s->view->noised[g], n, s->d, x, s->rotated,
+                             s->scaled + g * n * s->d));
+  return FSL_OK;
+}
+
+/* One tile of the loaded states over all groups: max, sum and vec of the look. */
+static void run_tile(const sweep *s, size_t n, size_t first) {
+  const fsl_look *const look = &s->look;
+  for (size_t k = 0; k < look->lanes; ++k) {
+    look->max[k] = FSL_FLOOR;
+    look->sum[k] = 0.0;
+  }
+  memset(look->vec, 0, look->n_modes * look->lanes * sizeof *look->vec);
+  for (size_t g = 0; g < s->view->groups.n; ++g) {
+    const fsl_noised_group *noised = &s->view->noised[g];
+    fsl_lanes_pack(look->lanes, n, s->d, fsl_divisor(noised->a), s->scaled + g * n * s->d, first, s->tile);
+    const fsl_tile tile = {
+        .h = fsl_precision(noised->a, noised->v), .x = s->tile, .max = look->max, .sum = look->sum, .vec = look->vec};
+    s->kernel->modes(&noised->block, &tile, noised->constant, look->n_modes);
+  }
+}
+
+static fsl_status run_sweep(fsl_ctx *ctx, const fsl_law_view *view, size_t n, const double *x, size_t n_modes,
+                            fsl_look_take *take, void *out) {
+  sweep s;
+  FSL_TRY(open_sweep(ctx, view, n, n_modes, &s));
+  for (size_t done = 0; done < n; done += STATES) {
+    const size_t states = n - done < STATES ? n - done : STATES;
+    FSL_TRY(load(ctx, &s, states, x + done * s.d));
+    for (size_t first = 0; first < states; first += s.look.lanes) {
+      FSL_TRY(fsl_check_stop(ctx));
+      run_tile(&s, states, first);
+      for (size_t k = 0; k < s.look.lanes && first + k < states; ++k)
+        take(&s.look, k, done + first + k, fsl_is_finite(s.d, x + (done + first + k) * s.d), out);
+    }
+  }
+  return FSL_OK;
+}
+
+/* ---- what is asked ----------------------------------------------------------------------------------------------- */
+
+static fsl_status look_at(fsl_ctx *ctx, const fsl_law_view *view, size_t n, const double *x, size_t n_modes,
+                          fsl_look_take *take, void *out) {
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  FSL_TRY((view->large ? fsl_look_large : run_sweep)(ctx, view, n, x, n_modes, take, out));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
+}
+
+/* What a view is asked for; each may be NULL. */
+typedef struct answer {
+  double *density, *share;
+  uint32_t *mode;
+} answer;
+
+static uint32_t largest(const fsl_look *look, size_t lane) {
+  uint32_t best = 0;
+  for (size_t k = 1; k < look->n_modes; ++k)
+    if (look->vec[k * look->lanes + lane] > look->vec[best * look->lanes + lane]) best = (uint32_t)k;
+  return best;
+}
+
+static void take(const fsl_look *look, size_t lane, size_t state, bool ok, void *out) {
+  const answer *const a = out;
+  if (a->density != NULL) a->density[state] = ok ? look->max[lane] + log(look->sum[lane]) : NAN;
+  if (a->mode != NULL) a->mode[state] = ok ? largest(look, lane) : 0;
+  for (size_t k = 0; k < look->n_modes && a->share != NULL; ++k)
+    a->share[state * look->n_modes + k] = ok ? look->vec[k * look->lanes + lane] / look->sum[lane] : NAN;
+}
+
+fsl_status fsl_law_view_states(fsl_ctx *ctx, const fsl_law_view *view, size_t n, const double *x, uint32_t *mode,
+                               double *density) {
+  const size_t n_modes = mode != NULL ? view->law->n_modes : 0;
+  answer a = {.density = density, .mode = mode};
+  if (density != NULL && view->v == 0.0 && has_atoms(view->law))
+    return fsl_fail(ctx, FSL_ENUMERIC, "atoms have no density at t = 0");
+  if (density == NULL && n_modes == 1) { /* no choice */
+    memset(mode, 0, n * sizeof *mode);
+    return FSL_OK;
+  }
+  return look_at(ctx, view, n, x, n_modes, take, &a);
+}
+
 fsl_status fsl_law_log_density(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n, const double *x,
                                double *out) {
-  if (v == 0.0 && has_atoms(law)) return fsl_fail(ctx, FSL_ENUMERIC, "atoms have no density at t = 0");
-  return run_sweep(ctx, law, a, v, n, x, 0, take_density, out);
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_law_view *view;
+  FSL_TRY(fsl_law_view_create(ctx, law, a, v, &view));
+  FSL_TRY(fsl_law_view_states(ctx, view, n, x, NULL, out));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
 }
 
 fsl_status fsl_law_responsibilities(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n, const double *x,
                                     double *out) {
-  return run_sweep(ctx, law, a, v, n, x, law->n_modes, take_responsibilities, out);
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_law_view *view;
+  answer asked = {.share = out};
+  FSL_TRY(fsl_law_view_create(ctx, law, a, v, &view));
+  FSL_TRY(look_at(ctx, view, n, x, law->n_modes, take, &asked));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
 }
 
 fsl_status fsl_law_most_responsible(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n, const double *x,
                                     uint32_t *mode) {
-  return run_sweep(ctx, law, a, v, n, x, law->n_modes, take_largest, mode);
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_law_view *view;
+  FSL_TRY(fsl_law_view_create(ctx, law, a, v, &view));
+  FSL_TRY(fsl_law_view_states(ctx, view, n, x, mode, NULL));
+  fsl_arena_release(ctx->arena, mark);
+  return FSL_OK;
 }
 
 /* u^T S u; scratch (d). */

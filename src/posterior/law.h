@@ -5,6 +5,14 @@
 
 #include "fslens/problem.h"
 
+/* A law at (a, v) that is asked about states again and again: what the answers share. Lives in ctx->arena. */
+typedef struct fsl_law_view fsl_law_view;
+FSL_CHECKED fsl_status fsl_law_view_create(fsl_ctx *ctx, const fsl_mixture *law, double a, double v,
+                                           fsl_law_view **out);
+/* mode (n) and density (n) of each state as below, by one pass over the components; either may be NULL. */
+FSL_CHECKED fsl_status fsl_law_view_states(fsl_ctx *ctx, const fsl_law_view *view, size_t n, const double *x,
+                                           uint32_t *mode, double *density);
+
 /* log density of each state. At v = 0 with atoms the density does not exist: FSL_ENUMERIC. */
 FSL_CHECKED fsl_status fsl_law_log_density(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n,
                                            const double *x, double *out);
