@@ -39,6 +39,8 @@ typedef struct fsl_metric_info {
 } fsl_metric_info;
 
 extern const fsl_metric_info fsl_metrics[FSL_N_METRICS];
+/* Whether one of a set of metrics (bit i: metric i) needs the mode of each sample; `mode_weight` comes with them. */
+bool fsl_metrics_need_modes(uint32_t metrics);
 enum { FSL_MAX_MODES = 64 }; /* of `mode_weight`: all but the first 63 are pooled in the last when there are more */
 size_t fsl_pooled_modes(size_t n_modes);
 

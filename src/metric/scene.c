@@ -11,8 +11,7 @@ static const double most_nonfinite = 0.01;
 /* ---- preparation ----------------------------------------------------------------------------------------------- */
 
 bool fsl_scene_wants_modes(const fsl_scene *scene) {
-  return scene->setting.modes || fsl_scene_wants(scene, FSL_MODE_WEIGHT_TV) ||
-         fsl_scene_wants(scene, FSL_PRIOR_HALLUCINATION) || fsl_scene_wants(scene, FSL_WITHIN_MODE_SPREAD);
+  return scene->setting.modes || fsl_metrics_need_modes(scene->setting.metrics);
 }
 
 size_t fsl_affordable_draws(const fsl_mixture *prior, size_t most) {

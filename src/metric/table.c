@@ -59,6 +59,10 @@ const fsl_metric_info fsl_metrics[FSL_N_METRICS] = {
                                        "particles that are not finite over all particles", NULL)},
 };
 
+bool fsl_metrics_need_modes(uint32_t metrics) {
+  return (metrics & (1U << FSL_MODE_WEIGHT_TV | 1U << FSL_PRIOR_HALLUCINATION | 1U << FSL_WITHIN_MODE_SPREAD)) != 0;
+}
+
 size_t fsl_pooled_modes(size_t n_modes) {
   return n_modes < FSL_MAX_MODES ? n_modes : FSL_MAX_MODES;
 }

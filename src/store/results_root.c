@@ -127,13 +127,20 @@ static fsl_status write_precision(fsl_sheet *sheet) {
                      FSL_JOB_RUN, 8, axes);
 }
 
-static fsl_status write_problems(fsl_sheet *sheet) {
+/* Where a metric or the budget asks for them: to find the modes of samples takes a pass over the whole prior. */
+static fsl_status write_modes(fsl_sheet *sheet) {
   static const fsl_axis modes[] = {CELL_AXES, FSL_AXIS_T, FSL_AXIS_MODE};
   static const fsl_axis true_modes[] = {PROBLEM_AXES, FSL_AXIS_T, FSL_AXIS_MODE};
-  static const fsl_axis vectors[] = {PROBLEM_AXES, FSL_AXIS_COMPONENT};
+  const fsl_spec *const spec = sheet->results->spec;
+  if (!spec->budget && !fsl_metrics_need_modes(spec->metrics)) return FSL_OK;
   FSL_TRY(write_field(sheet, "mode_weight", "mass of the samples in each mode of the prior", FSL_JOB_RUN, 9, modes));
-  FSL_TRY(write_field(sheet, "true_mode_weight", "mass of p(x_t | y) in each mode of the prior", FSL_JOB_TRUTH, 6,
-                      true_modes));
+  return write_field(sheet, "true_mode_weight", "mass of p(x_t | y) in each mode of the prior", FSL_JOB_TRUTH, 6,
+                     true_modes);
+}
+
+static fsl_status write_problems(fsl_sheet *sheet) {
+  static const fsl_axis vectors[] = {PROBLEM_AXES, FSL_AXIS_COMPONENT};
+  FSL_TRY(write_modes(sheet));
   FSL_TRY(write_field(sheet, "y", "the measurement", FSL_JOB_TRUTH, 5, vectors));
   return write_field(sheet, "x_true", "what was measured; NaN for a fixed y", FSL_JOB_TRUTH, 5, vectors);
 }
