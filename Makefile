@@ -129,6 +129,7 @@ $(BUILD)/tests/test_job_shared: WRAP := fsl_posterior_of_training_set
 $(BUILD)/tests/test_store_lock: WRAP := fcntl kill
 # Counts them.
 $(BUILD)/tests/test_problem_mixture_large: WRAP := fsl_forward_solve fsl_cholesky fsl_matvec
+$(BUILD)/tests/test_metric_scene: WRAP := fsl_law_view_states
 $(BUILD)/tests/test_posterior_look: WRAP := cblas_sgemm cblas_dgemm
 
 # A journal is bytes that nobody vouches for: what reads it is built once more with the sanitizers for the test that

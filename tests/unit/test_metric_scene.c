@@ -1,5 +1,5 @@
 /* Scenes and floors on problems whose every figure has a closed form: three atoms, and normals. */
-#include "metric/metric.h"
+#include "metric/parts.h"
 
 #include "base/linalg.h"
 #include "posterior/law.h"
@@ -18,6 +18,18 @@
 #define must(call)                          assert_int_equal((call), FSL_OK)
 
 enum { EVERY = (1 << FSL_N_METRICS) - 1 };
+
+/* States whose densities or modes were looked up under a prior. */
+static size_t looked_at;
+fsl_status __real_fsl_law_view_states(fsl_ctx *ctx, const fsl_law_view *view, size_t n, const double *x, uint32_t *mode,
+                                      double *density);
+fsl_status __wrap_fsl_law_view_states(fsl_ctx *ctx, const fsl_law_view *view, size_t n, const double *x, uint32_t *mode,
+                                      double *density);
+fsl_status __wrap_fsl_law_view_states(fsl_ctx *ctx, const fsl_law_view *view, size_t n, const double *x, uint32_t *mode,
+                                      double *density) {
+  looked_at += n;
+  return __real_fsl_law_view_states(ctx, view, n, x, mode, density);
+}
 static const double betas[] = {0.01, 20};
 static const fsl_key key = {{11, 12}};
 
@@ -463,6 +475,84 @@ static void what_is_not_wanted_is_not_there(void **state) {
   stop(&w);
 }
 
+/* ---- what a large prior costs ------------------------------------------------------------------------------------ */
+
+/* 4e9 / (components x d) draws, between 4096 and what is asked. */
+static void draws_that_need_densities_are_fewer_for_a_large_prior(void **state) {
+  (void)state;
+  static const struct {
+    size_t n, d, most, expected;
+  } cases[] = {{25, 8, 100000, 100000},    {40000, 1, 100000, 100000}, {1000, 400, 100000, 10000},
+               {60000, 784, 100000, 4096}, {60000, 784, 1000, 1000},   {2000, 100, 32768, 20000}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const fsl_mixture prior = {.n = cases[i].n, .d = cases[i].d};
+    assert_int_equal(fsl_affordable_draws(&prior, cases[i].most), cases[i].expected);
+  }
+}
+
+static void only_metrics_of_modes_and_regions_look_at_the_prior(void **state) {
+  (void)state;
+  enum { N = 100 };
+  const uint32_t modes = 1U << FSL_MODE_WEIGHT_TV, region = 1U << FSL_LIKELIHOOD_HALLUCINATION;
+  const double y[] = {0.3, -0.2, 1};
+  const fsl_mixture prior = standard_normal(3);
+  fsl_mixture two = prior;
+  const double log_half[2] = {-log(2), -log(2)}, means[6] = {0};
+  double value[FSL_N_METRICS], mode_weight[2];
+  two.n = two.n_modes = 2;
+  two.log_weight = log_half;
+  two.mean = means;
+  world w;
+  start(&w, &two, y, 0.5);
+  double *const x = fsl_arena_get(w.ctx.arena, N * 3, sizeof *x);
+  assert_non_null(x);
+  looked_at = 0;
+  const fsl_scene *scene =
+      scene_at(&w, 0.3, EVERY & ~(modes | region | 1U << FSL_PRIOR_HALLUCINATION | 1U << FSL_WITHIN_MODE_SPREAD));
+  must(fsl_scene_grade(&w.ctx, scene, N, x, value, mode_weight));
+  assert_int_equal(looked_at, 0);
+  assert_true(value[FSL_SLICED_W1] > 0 && isnan(mode_weight[0]) && isnan(fsl_scene_true_mode_weight(scene)[0]));
+  scene = scene_at(&w, 0.3, modes | region);
+  assert_true(looked_at > 0);
+  looked_at = 0;
+  must(fsl_scene_grade(&w.ctx, scene, N, x, value, mode_weight));
+  assert_int_equal(looked_at, N); /* one pass serves both */
+  assert_true(value[FSL_MODE_WEIGHT_TV] >= 0 && mode_weight[0] + mode_weight[1] == 1);
+  stop(&w);
+}
+
+/* Of 5000 components three have all the weight: the kernel mean is theirs in closed form, no draws'. */
+static void many_components_of_no_weight_leave_the_kernel_mean_closed(void **state) {
+  (void)state;
+  enum { FEW = 3, MANY = 5000, D = 3, N = 300 };
+  const double y[D] = {0};
+  double *const mean = calloc(MANY * D, sizeof *mean), *const log_weight = calloc(MANY, sizeof *log_weight), mmd2[2];
+  assert_true(mean != NULL && log_weight != NULL);
+  for (size_t k = 0; k < MANY; k++) log_weight[k] = k < FEW ? -log(FEW) : -500;
+  for (size_t i = 0; i < MANY * D; i++) mean[i] = cos((double)i);
+  for (int many = 0; many < 2; many++) {
+    fsl_mixture prior = standard_normal(D);
+    double value[FSL_N_METRICS];
+    world w;
+    prior.n = many ? MANY : FEW;
+    prior.n_modes = 1;
+    prior.mode_of = calloc(MANY, sizeof *prior.mode_of);
+    prior.mean = mean;
+    prior.log_weight = log_weight;
+    start(&w, &prior, y, 0.5);
+    double *const x = fsl_arena_get(w.ctx.arena, N * D, sizeof *x);
+    assert_non_null(x);
+    fsl_normals(key, 1, 0, N * D, x);
+    must(fsl_scene_grade(&w.ctx, scene_at(&w, 0.2, 1U << FSL_MMD2), N, x, value, NULL));
+    mmd2[many] = value[FSL_MMD2];
+    free((void *)(uintptr_t)prior.mode_of);
+    stop(&w);
+  }
+  assert_true(fabs(mmd2[0] - mmd2[1]) < 1e-12 && fabs(mmd2[0]) > 1e-4);
+  free(mean);
+  free(log_weight);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(masses_of_three_atoms_are_those_between_their_midpoints),
@@ -481,6 +571,9 @@ int main(void) {
       cmocka_unit_test(without_a_truth_nothing_is_graded_against_it),
       cmocka_unit_test(scenes_that_share_grade_as_those_that_do_not),
       cmocka_unit_test(what_is_not_wanted_is_not_there),
+      cmocka_unit_test(draws_that_need_densities_are_fewer_for_a_large_prior),
+      cmocka_unit_test(only_metrics_of_modes_and_regions_look_at_the_prior),
+      cmocka_unit_test(many_components_of_no_weight_leave_the_kernel_mean_closed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
