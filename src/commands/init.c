@@ -64,7 +64,7 @@ static const char own_data[] =
     "  noise_level: [0.2]\n"
     "  approximation: [fsr, sigma-dps, {kind: zeta-dps, zeta: 0.3}, pigdm, tmpd]\n"
     "  n_train: [256, 1024, .inf]             # .inf: the population, with exact moments\n"
-    "replicates: 2                            # independent training sets\n"
+    "replicates: 2                            # independent training sets; at .inf independent runs\n"
     "observations: {kind: fixed, y: y.csv}    # or {kind: simulated, count: 4}: measurements of draws from the prior\n"
     "sampler: {steps: 100, particles: 256}\n"
     "times: [0.2, 0.05]                       # where p(x_t | y) is measured; the smallest is where sampling stops\n"
