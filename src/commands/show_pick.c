@@ -69,14 +69,14 @@ static long smallest_positive(const fsl_results_axis *axis) {
   return found;
 }
 
-/* The size after `size` in the order large to small, inf behind them all: at inf there is no finite-sample error to
- * see. MEAN: the first; -2: there is no other. */
 enum { NO_SIZE = -2 };
 
 static double rank_of(double size) {
   return isinf(size) ? -1 : size;
 }
 
+/* The size after `size` (MEAN: the first) from large to small, inf behind them all, since no finite-sample error shows
+ * there. NO_SIZE behind the last. */
 static long next_size(const fsl_results_axis *axis, long size) {
   long found = NO_SIZE;
   for (size_t i = 0; i < axis->n; i++) {
@@ -160,7 +160,7 @@ static void fill_heading(const picker *p, fsl_picked_table *t, const long *index
   }
 }
 
-static fsl_status fill_rows(const picker *p, fsl_picked_table *t, const long *index, fsl_picked *cell) {
+static void fill_rows(const picker *p, fsl_picked_table *t, const long *index, fsl_picked *cell) {
   const char *const *const label = p->row_label == NULL ? p->v->axis[p->row].label : p->row_label;
   for (size_t r = 0; r < p->v->axis[p->row].n; r++) {
     long at[FSL_READ_MAX_RANK];
@@ -172,7 +172,6 @@ static fsl_status fill_rows(const picker *p, fsl_picked_table *t, const long *in
     t->row[t->n_rows] = label[r];
     fill_row(p, t, at, cell + t->n_rows++ * t->n_columns);
   }
-  return FSL_OK;
 }
 
 /* Nothing where no row has values. */
@@ -193,7 +192,7 @@ static fsl_status add_table(picker *p, const long *held) {
   FSL_GET(p->ctx, cell, most_rows * n_columns);
   t->cell = cell;
   fill_heading(p, t, index);
-  FSL_TRY(fill_rows(p, t, index, cell));
+  fill_rows(p, t, index, cell);
   return p->floor == NULL ? FSL_OK : fill_floor(p, t, index);
 }
 
