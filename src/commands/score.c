@@ -12,6 +12,7 @@
 #include "store/files.h"
 #include "store/output.h"
 #include "store/provenance.h"
+#include "store/signature.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -241,8 +242,10 @@ static fsl_status write_provenance(scoring *z, uint64_t started) {
                                      .ended = fsl_provenance_time(z->ctx->arena, fsl_campaign_time()),
                                      .command = z->command,
                                      .slurm = fsl_provenance_slurm(z->ctx->arena),
+                                     .signatures = fsl_signature(z->ctx->arena),
                                      .ranks = 1};
-  if (provenance.started == NULL || provenance.ended == NULL || provenance.slurm == NULL)
+  if (provenance.started == NULL || provenance.ended == NULL || provenance.slurm == NULL ||
+      provenance.signatures == NULL)
     return fsl_fail(z->ctx, FSL_ENOMEM, "out of memory for the provenance");
   return fsl_provenance_write(&z->h, z->spec, host, &provenance);
 }
