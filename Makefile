@@ -17,7 +17,7 @@ SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-o
 endif
 
 # openblas before gsl: gsl brings a slow cblas of its own.
-PKGS := hdf5-serial yaml-0.1 libxxhash lapacke openblas gsl
+PKGS := hdf5-serial yaml-0.1 libxxhash lapacke openblas gsl zlib
 MISSING := $(shell for p in $(PKGS); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(subst -lhdf5,-lhdf5_hl -lhdf5,$(shell pkg-config --libs $(PKGS) 2>/dev/null)) -lm

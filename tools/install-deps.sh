@@ -6,12 +6,12 @@
 set -eu
 
 apt_packages="gcc libc6-dev make pkg-config git libopenmpi-dev openmpi-bin libhdf5-dev libyaml-dev libcmocka-dev
-librandom123-dev libopenblas-serial-dev liblapacke-dev libgsl-dev libxxhash-dev
+librandom123-dev libopenblas-serial-dev liblapacke-dev libgsl-dev libxxhash-dev zlib1g-dev
 netcdf-bin python3 python3-numpy python3-h5py python3-xarray python3-h5netcdf python3-netcdf4"
 apt_test_packages="slurmctld slurmd slurm-client munge"
 bench_packages="python3-matplotlib"
 dnf_packages="gcc make pkgconf git openmpi-devel hdf5-devel libyaml-devel libcmocka-devel Random123-devel openblas-devel
-lapack-devel gsl-devel xxhash-devel netcdf python3 python3-numpy python3-h5py python3-xarray python3-netcdf4"
+lapack-devel gsl-devel xxhash-devel zlib-devel netcdf python3 python3-numpy python3-h5py python3-xarray python3-netcdf4"
 
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else

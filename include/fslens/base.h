@@ -103,8 +103,10 @@ typedef struct fsl_ctx {
   const fsl_log *log;                /* NULL: silent */
   const volatile sig_atomic_t *stop; /* nonzero asks for a stop; NULL: never */
   double deadline;                   /* on the clock of fsl_now(); 0: none */
-  fsl_status known;                  /* the job's trouble that all ranks of the team know of; set by rounds alone */
-  char error[1024];                  /* the text that belongs to the last status other than FSL_OK */
+  double file_bytes;                 /* the most that an array read from a file may take in memory; 0: no limit */
+  struct fsl_files *files; /* remembers what was read from files (base/array_file.h); NULL: nothing is remembered */
+  fsl_status known;        /* the job's trouble that all ranks of the team know of; set by rounds alone */
+  char error[1024];        /* the text that belongs to the last status other than FSL_OK */
 } fsl_ctx;
 
 /* Sets ctx->error. */

@@ -36,7 +36,7 @@ typedef enum fsl_type {
   FSL_TEXT,           /* const char *; NULL where optional and absent */
   FSL_FILE,           /* const char *: path, already made relative to the spec's folder */
   FSL_VECTOR,         /* fsl_array of rank 1 */
-  FSL_MATRIX,         /* fsl_array of rank 2: inline rows, or read from file.h5:/name, .npy, .csv */
+  FSL_MATRIX,         /* fsl_array of rank 2: inline rows, or read from a file (base/array_file.h) */
   FSL_INTEGERS,       /* fsl_integers */
   FSL_COVARIANCE,     /* fsl_covariance_value */
   FSL_COVARIANCES,    /* fsl_covariance_list: one an entry; a single number stands for all */
@@ -52,9 +52,11 @@ typedef struct fsl_param {
                        in it */
   bool open_low;    /* low itself is excluded */
   const char *const *choices; /* NULL-terminated, for FSL_CHOICE and FSL_CHOICE_OR_REAL */
-  const char *shape;          /* symbols that unify across parameters, such as "K,d"; NULL: none */
-  const char *help;           /* one line */
-  const char *source;         /* where the default comes from; NULL: obvious */
+  bool outside_identity;      /* says where values lie or how they are arranged: the values alone make the identity */
+  bool prior_shape;   /* FSL_INTEGERS of a forward model: where absent, the shape of the prior's samples is taken */
+  const char *shape;  /* symbols that unify across parameters, such as "K,d"; NULL: none */
+  const char *help;   /* one line */
+  const char *source; /* where the default comes from; NULL: obvious */
 } fsl_param;
 
 typedef struct fsl_kind {
@@ -74,9 +76,10 @@ typedef struct fsl_kind {
 
 const fsl_param *fsl_kind_param(const fsl_kind *kind, const char *name); /* NULL: no such parameter */
 const char *fsl_type_name(fsl_type type);                                /* "a real number", "a matrix", ... */
-/* Adds kind name, version and every parameter, names sorted, defaults filled. Files enter by content, not by path:
- * FSL_FILE parameters are hashed by the file's bytes (FSL_EINPUT if it cannot be opened, FSL_EIO if it cannot be read).
- */
+/* Whether identity leaves the parameter out: a file, or marked so. */
+bool fsl_param_is_outside(const fsl_param *param);
+/* Adds kind name, version and every parameter that is not outside, names sorted, defaults filled. Files are left out,
+ * path and bytes: whoever reads one adds the values it read (fsl_prior.content). */
 FSL_CHECKED fsl_status fsl_kind_hash(fsl_ctx *ctx, const fsl_kind *kind, const void *params, fsl_hasher *hasher);
 /* One parameter's value as a short YAML text ("0.3", "flat", "[0.1, 0.2]", "(64, 8)" for larger arrays). */
 FSL_CHECKED fsl_status fsl_param_print(fsl_ctx *ctx, const fsl_param *param, const void *params, const char **out);

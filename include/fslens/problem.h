@@ -66,11 +66,13 @@ typedef struct fsl_prior_setting {
 typedef struct fsl_prior {
   size_t d;
   fsl_mixture population;        /* the prior itself; of a file without bandwidth: its rows that are not held out */
+  fsl_integers shape;            /* of one sample, such as [rows, columns]; its product is d. No data: not an image */
   const char *const *mode_names; /* n_modes of the population */
   bool without_replacement;      /* a file without bandwidth: training sets are subsets of the rows */
   size_t n_held_out;             /* rows that only simulated observations measure */
   const double *held_out;        /* (n_held_out, d) */
-  fsl_hash identity;             /* kind, parameters and file contents, and what the setting changed */
+  fsl_hash content;              /* of the values that were read from files; all 0: none were */
+  fsl_hash identity;             /* kind, parameters, content, and what the setting changed */
 } fsl_prior;
 
 typedef struct fsl_prior_kind {
@@ -117,6 +119,10 @@ typedef struct fsl_forward_model_kind {
 
 FSL_CHECKED fsl_status fsl_forward_model_create(fsl_ctx *ctx, const fsl_forward_model_kind *kind, const void *params,
                                                 size_t d, fsl_forward_model *out, const char **bad);
+/* The same for a prior: in its dimension, and with its shape where a parameter marked prior_shape is absent. The
+ * identity is that of the parameters with the shape filled in. The way a spec makes its forward models. */
+FSL_CHECKED fsl_status fsl_forward_model_fit(fsl_ctx *ctx, const fsl_forward_model_kind *kind, const void *params,
+                                             const fsl_prior *prior, fsl_forward_model *out, const char **bad);
 /* The dense matrix (m, d) of a linear model, by apply on unit vectors. */
 FSL_CHECKED fsl_status fsl_forward_model_matrix(fsl_ctx *ctx, const fsl_forward_model *model, double *matrix);
 

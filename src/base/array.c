@@ -1,5 +1,6 @@
 /* base/array.c: arrays of reals in memory. */
 #include "base/array_readers.h"
+#include "base/text.h"
 
 size_t fsl_array_size(fsl_array array) {
   size_t n = array.data == NULL ? 0 : 1;
@@ -7,17 +8,39 @@ size_t fsl_array_size(fsl_array array) {
   return n;
 }
 
+fsl_status fsl_array_fits(fsl_ctx *ctx, const char *path, double n) {
+  if (n > FSL_ARRAY_MOST) return fsl_fail(ctx, FSL_EINPUT, "%s: the array has more than 2^31 values", path);
+  if (ctx->file_bytes <= 0 || n * sizeof(double) <= ctx->file_bytes) return FSL_OK;
+  return fsl_fail(
+      ctx, FSL_EINPUT,
+      "%s: %.0f values take %.4g MB of memory, and a rank has %.4g MB (its share of the machine, or limits: "
+      "{rank_bytes} of the spec)",
+      path, n, 8e-6 * n, 1e-6 * ctx->file_bytes);
+}
+
 fsl_status fsl_array_new(fsl_ctx *ctx, const char *path, size_t rank, const size_t *shape, double **data,
                          fsl_array *out) {
-  size_t n = 1;
+  double n = 1;
   *out = (fsl_array){.rank = rank};
   for (size_t i = 0; i < rank; i++) {
-    if (shape[i] != 0 && n > FSL_ARRAY_MOST / shape[i])
-      return fsl_fail(ctx, FSL_EINPUT, "%s: the array has more than 2^31 values", path);
-    n *= shape[i];
     out->shape[i] = shape[i];
+    n *= (double)shape[i];
   }
-  FSL_GET(ctx, *data, n + 1);
+  FSL_TRY(fsl_array_fits(ctx, path, n));
+  FSL_GET(ctx, *data, (size_t)n + 1);
   out->data = *data;
   return FSL_OK;
+}
+
+const char *fsl_array_names(fsl_ctx *ctx, const char *wanted, size_t n, const char *const *names) {
+  enum { MOST_SHOWN = 8 };
+  fsl_text text;
+  const char *const near = wanted == NULL ? NULL : fsl_nearest(wanted, n, names);
+  fsl_text_start(&text, ctx->arena);
+  if (near != NULL) fsl_text_add(&text, "; did you mean '%.100s'?", near);
+  for (size_t i = 0; near == NULL && i < n && i < MOST_SHOWN; i++)
+    fsl_text_add(&text, "%s'%.100s'", i == 0 ? "; it holds " : ", ", names[i]);
+  if (near == NULL && n > MOST_SHOWN) fsl_text_add(&text, " and %zu more", n - MOST_SHOWN);
+  const char *const end = fsl_text_end(&text);
+  return end == NULL ? "" : end;
 }

@@ -1,135 +1,211 @@
-/* base/array_hdf5.c: arrays from HDF5 datasets, with `offset` and `scale`. */
-#include "base/array_readers.h"
+/* base/array_hdf5.c: arrays from HDF5 datasets, with `offset` and `scale`, read block by block. */
+#include "base/array_hdf5.h"
 #include "base/text.h"
 
-#include <hdf5.h>
-
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_NAMES = 256 };
+enum { BLOCK_VALUES = 1 << 21, MOST_CHUNK = 1 << 30 };
 
-typedef struct name_list {
-  fsl_arena *arena;
-  size_t n;
-  const char *names[MOST_NAMES];
-} name_list;
+/* A dataset that is open. */
+typedef struct source {
+  const char *path, *inside; /* for messages */
+  hid_t dataset;
+  int rank;
+  hsize_t extent[FSL_MAX_RANK];
+} source;
 
-static herr_t collect_name(hid_t group, const char *name, const H5L_info_t *info, void *self) {
-  name_list *const list = self;
-  (void)group;
-  (void)info;
-  const char *const copy = fsl_text_copy(list->arena, name);
-  if (copy != NULL && list->n < MOST_NAMES) list->names[list->n++] = copy;
-  return 0;
-}
+/* ---- attributes -------------------------------------------------------------------------------------------------- */
 
-/* "no dataset 'y'; did you mean 'x'?" among the names beside it. */
-static fsl_status no_such_name(fsl_ctx *ctx, hid_t file, const char *path, const char *inside) {
-  name_list *list;
-  FSL_GET(ctx, list, 1);
-  list->arena = ctx->arena;
-  const char *const slash = strrchr(inside, '/');
-  const char *const last = slash == NULL ? inside : slash + 1;
-  char *const folder = fsl_text_format(ctx->arena, "/%.*s", slash == NULL ? 0 : (int)(slash - inside), inside);
-  const hid_t group = folder == NULL ? -1 : H5Gopen(file, folder, H5P_DEFAULT);
-  if (group >= 0) {
-    H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, collect_name, list);
-    H5Gclose(group);
-  }
-  const char *const near = fsl_nearest(last, list->n, list->names);
-  if (near != NULL)
-    return fsl_fail(ctx, FSL_EINPUT, "%s: there is no dataset '%s'; did you mean '%s'?", path, inside, near);
-  return fsl_fail(ctx, FSL_EINPUT, "%s: there is no dataset '%s'%s%s", path, inside,
-                  list->n > 0 ? "; the first name there is " : "", list->n > 0 ? list->names[0] : "");
-}
-
-static double attribute_or(hid_t dataset, const char *name, double otherwise) {
-  double value = otherwise;
-  if (H5Aexists(dataset, name) <= 0) return value;
-  const hid_t attribute = H5Aopen(dataset, name, H5P_DEFAULT), space = H5Aget_space(attribute);
-  if (H5Sget_simple_extent_npoints(space) != 1 || H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) < 0) value = otherwise;
-  H5Sclose(space);
-  H5Aclose(attribute);
-  return value;
-}
-
-static fsl_status read_values(fsl_ctx *ctx, const char *path, const char *inside, hid_t dataset, fsl_array *out) {
-  const hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
+static fsl_status read_number(fsl_ctx *ctx, const source *s, const char *name, hid_t attribute, double *out) {
+  const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
   const H5T_class_t class = H5Tget_class(type);
-  hsize_t extent[H5S_MAX_RANK] = {0};
-  const int rank = H5Sget_simple_extent_dims(space, extent, NULL);
-  const bool empty = H5Sget_simple_extent_type(space) == H5S_NULL;
+  const hssize_t n = H5Sget_simple_extent_npoints(space);
   H5Tclose(type);
   H5Sclose(space);
   if (class != H5T_FLOAT && class != H5T_INTEGER)
-    return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' is not numeric", path, inside);
-  if (empty) return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' holds no values", path, inside);
-  if (rank < 0 || rank > FSL_MAX_RANK)
-    return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' has %d axes, at most %d are read", path, inside, rank, FSL_MAX_RANK);
-  size_t shape[FSL_MAX_RANK];
-  for (int i = 0; i < rank; i++) shape[i] = extent[i];
-  double *data;
-  FSL_TRY(fsl_array_new(ctx, path, (size_t)rank, shape, &data, out));
-  if (H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-    return fsl_fail(ctx, FSL_EIO, "%s: '%s' cannot be read", path, inside);
-  const double offset = attribute_or(dataset, "offset", 0), scale = attribute_or(dataset, "scale", 1);
-  for (size_t i = 0, n = fsl_array_size(*out); i < n; i++) data[i] = offset + scale * data[i];
+    return fsl_fail(ctx, FSL_EINPUT, "%s: the attribute '%s' of '%s' is not a number (x = offset + scale * stored)",
+                    s->path, name, s->inside);
+  if (n != 1)
+    return fsl_fail(ctx, FSL_EINPUT, "%s: the attribute '%s' of '%s' has %lld values, expected one", s->path, name,
+                    s->inside, (long long)n);
+  if (H5Aread(attribute, H5T_NATIVE_DOUBLE, out) < 0)
+    return fsl_fail(ctx, FSL_EIO, "%s: the attribute '%s' of '%s' cannot be read", s->path, name, s->inside);
+  return isfinite(*out) ? FSL_OK
+                        : fsl_fail(ctx, FSL_EINPUT, "%s: the attribute '%s' of '%s' is %g, expected a finite number",
+                                   s->path, name, s->inside, *out);
+}
+
+/* *out stays as it is where there is no such attribute. */
+static fsl_status read_attribute(fsl_ctx *ctx, const source *s, const char *name, double *out) {
+  if (H5Aexists(s->dataset, name) <= 0) return FSL_OK;
+  const hid_t attribute = H5Aopen(s->dataset, name, H5P_DEFAULT);
+  if (attribute < 0)
+    return fsl_fail(ctx, FSL_EIO, "%s: the attribute '%s' of '%s' cannot be read", s->path, name, s->inside);
+  const fsl_status status = read_number(ctx, s, name, attribute, out);
+  H5Aclose(attribute);
+  return status;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+static fsl_status measure(fsl_ctx *ctx, source *s) {
+  const hid_t space = H5Dget_space(s->dataset), type = H5Dget_type(s->dataset);
+  const H5T_class_t class = H5Tget_class(type);
+  const bool empty = H5Sget_simple_extent_type(space) == H5S_NULL;
+  s->rank = H5Sget_simple_extent_ndims(space);
+  if (s->rank >= 0 && s->rank <= FSL_MAX_RANK) H5Sget_simple_extent_dims(space, s->extent, NULL);
+  H5Tclose(type);
+  H5Sclose(space);
+  if (class != H5T_FLOAT && class != H5T_INTEGER)
+    return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' is not numeric", s->path, s->inside);
+  if (empty) return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' holds no values", s->path, s->inside);
+  if (s->rank < 0 || s->rank > FSL_MAX_RANK)
+    return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' has %d axes, at most %d are read", s->path, s->inside, s->rank,
+                    FSL_MAX_RANK);
   return FSL_OK;
 }
 
-/* Every part of the path must exist: HDF5 asks for that link by link. */
-static bool exists(hid_t file, const char *inside) {
-  char part[1024];
-  for (const char *at = inside + (*inside == '/'); *at != '\0';) {
-    const size_t step = strcspn(at, "/");
-    const size_t length = (size_t)(at - inside) + step;
-    if (length >= sizeof part) return false;
-    memcpy(part, inside, length);
-    part[length] = '\0';
-    if (H5Lexists(file, part, H5P_DEFAULT) <= 0) return false;
-    at += step + (at[step] == '/');
-  }
-  return true;
+/* A chunk is unpacked as a whole, and nothing can stop it meanwhile. */
+static fsl_status check_chunk(fsl_ctx *ctx, const source *s) {
+  const hid_t list = H5Dget_create_plist(s->dataset), type = H5Dget_type(s->dataset);
+  hsize_t chunk[FSL_MAX_RANK];
+  double bytes = (double)H5Tget_size(type);
+  const bool chunked = H5Pget_layout(list) == H5D_CHUNKED && H5Pget_nfilters(list) > 0;
+  const int rank = chunked ? H5Pget_chunk(list, FSL_MAX_RANK, chunk) : 0;
+  for (int i = 0; i < rank; i++) bytes *= (double)chunk[i];
+  H5Tclose(type);
+  H5Pclose(list);
+  const bool too_large = chunked && (bytes > MOST_CHUNK || (ctx->file_bytes > 0 && bytes > ctx->file_bytes));
+  return too_large ? fsl_fail(ctx, FSL_EINPUT,
+                              "%s: '%s' is packed in chunks of %.3g MB, which are too large to unpack; smaller ones "
+                              "are made by h5repack -l CHUNK=...",
+                              s->path, s->inside, 1e-6 * bytes)
+                   : FSL_OK;
 }
 
-static bool is_group(hid_t file, const char *inside) {
-  H5O_info_t info;
-  if (strcmp(inside, "/") == 0) return true;
-  return exists(file, inside) && H5Oget_info_by_name(file, inside, &info, H5P_DEFAULT) >= 0 &&
-         info.type == H5O_TYPE_GROUP;
+/* The axis along which blocks are cut: what lies behind one index of it fits into a block. */
+static int axis_to_cut(const source *s, size_t *behind) {
+  int axis = s->rank - 1;
+  for (*behind = 1; axis > 0 && *behind * s->extent[axis] <= BLOCK_VALUES; axis--) *behind *= (size_t)s->extent[axis];
+  return axis;
 }
 
-static fsl_status read_inside(fsl_ctx *ctx, hid_t file, const char *path, const char *inside, const char *dataset,
-                              fsl_array *out) {
-  if (dataset != NULL && is_group(file, inside)) {
-    inside = fsl_text_format(ctx->arena, "%s/%s", strcmp(inside, "/") == 0 ? "" : inside, dataset);
-    if (inside == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a name");
+static bool read_block(const source *s, hid_t space, const hsize_t *start, const hsize_t *count, double *out) {
+  hsize_t n = 1;
+  for (int i = 0; i < s->rank; i++) n *= count[i];
+  const hid_t memory = H5Screate_simple(1, &n, NULL);
+  const bool good = memory >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+                    H5Dread(s->dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, out) >= 0;
+  if (memory >= 0) H5Sclose(memory);
+  return good;
+}
+
+/* The next index of the axes in front of `axis`, the last one fastest. */
+static void advance(const source *s, int axis, hsize_t *start) {
+  start[axis] = 0;
+  for (int i = axis; i-- > 0;) {
+    if (++start[i] < s->extent[i]) return;
+    start[i] = 0;
   }
-  const hid_t opened = exists(file, inside) ? H5Dopen(file, inside, H5P_DEFAULT) : -1;
-  if (opened < 0) return no_such_name(ctx, file, path, inside);
-  const fsl_status status = read_values(ctx, path, inside, opened, out);
-  H5Dclose(opened);
+}
+
+static fsl_status read_blocks(fsl_ctx *ctx, const source *s, size_t n, double *data) {
+  hsize_t start[FSL_MAX_RANK] = {0}, count[FSL_MAX_RANK];
+  size_t behind;
+  const int axis = axis_to_cut(s, &behind);
+  const hsize_t most = BLOCK_VALUES / behind > 0 ? BLOCK_VALUES / behind : 1;
+  const hid_t space = H5Dget_space(s->dataset);
+  fsl_status status = FSL_OK;
+  for (int i = 0; i < s->rank; i++) count[i] = i < axis ? 1 : s->extent[i];
+  for (size_t done = 0; done < n && status == FSL_OK; done += (size_t)count[axis] * behind) {
+    const hsize_t left = s->extent[axis] - start[axis];
+    count[axis] = left < most ? left : most;
+    status = fsl_check_stop(ctx);
+    if (status == FSL_OK && !read_block(s, space, start, count, data + done))
+      status = fsl_fail(ctx, FSL_EIO, "%s: '%s' cannot be read: its stored values are damaged or missing", s->path,
+                        s->inside);
+    start[axis] += count[axis];
+    if (start[axis] == s->extent[axis]) advance(s, axis, start);
+  }
+  H5Sclose(space);
   return status;
 }
 
-fsl_status fsl_array_read_hdf5_at(fsl_ctx *ctx, const char *path, const char *inside, const char *dataset,
-                                  fsl_array *out) {
-  if (access(path, R_OK) != 0)
-    return fsl_fail(ctx, FSL_EINPUT, "%s: there is no such file, or it cannot be read", path);
+static fsl_status read_all(fsl_ctx *ctx, const source *s, size_t n, double *data) {
+  if (s->rank > 0) return read_blocks(ctx, s, n, data);
+  return H5Dread(s->dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0
+             ? FSL_OK
+             : fsl_fail(ctx, FSL_EIO, "%s: '%s' cannot be read", s->path, s->inside);
+}
+
+static fsl_status read_values(fsl_ctx *ctx, source *s, fsl_array *out) {
+  size_t shape[FSL_MAX_RANK];
+  double *data, offset = 0, scale = 1;
+  FSL_TRY(measure(ctx, s));
+  for (int i = 0; i < s->rank; i++) shape[i] = (size_t)s->extent[i];
+  FSL_TRY(read_attribute(ctx, s, "offset", &offset));
+  FSL_TRY(read_attribute(ctx, s, "scale", &scale));
+  FSL_TRY(check_chunk(ctx, s));
+  FSL_TRY(fsl_array_new(ctx, s->path, (size_t)s->rank, shape, &data, out));
+  const size_t n = fsl_array_size(*out);
+  FSL_TRY(read_all(ctx, s, n, data));
+  for (size_t i = 0; i < n; i++) data[i] = offset + scale * data[i];
+  return FSL_OK;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+/* Blocks are cut without regard to chunks: those that a block leaves half read are kept for the next one. */
+static hid_t open_with_room(hid_t file, const char *inside) {
+  enum { SLOTS = 12421, ROOM = 1 << 30 };
+  const hid_t list = H5Pcreate(H5P_DATASET_ACCESS);
+  H5Pset_chunk_cache(list, SLOTS, ROOM, 1);
+  const hid_t dataset = H5Dopen(file, inside, list);
+  H5Pclose(list);
+  return dataset;
+}
+
+static fsl_status read_named(fsl_ctx *ctx, hid_t file, const char *path, const char *inside, fsl_array *out) {
+  FSL_TRY(fsl_hdf5_expect_dataset(ctx, file, path, inside));
+  source s = {.path = path, .inside = inside, .dataset = open_with_room(file, inside)};
+  if (s.dataset < 0) return fsl_fail(ctx, FSL_EINPUT, "%s: the dataset '%s' cannot be opened", path, inside);
+  const fsl_status status = read_values(ctx, &s, out);
+  H5Dclose(s.dataset);
+  return status;
+}
+
+/* FILE:/group looks names up in the group. FILE:/name is the first array itself; the others lie beside it. */
+static const char *place_of(fsl_ctx *ctx, hid_t file, const fsl_array_request *request, size_t i) {
+  const char *const inside = request->inside == NULL ? "" : request->inside, *const name = request->names[i];
+  const bool in_group = name != NULL && fsl_hdf5_is_group(file, inside);
+  if (i == 0 && !in_group) return *inside == '\0' ? "/" : inside;
+  const char *const slash = strrchr(inside, '/');
+  const size_t folder = in_group ? strlen(inside) : slash == NULL ? 0 : (size_t)(slash - inside);
+  return fsl_text_format(ctx->arena, "%.*s%s%s", (int)folder, inside, folder == 0 ? "" : "/", name);
+}
+
+static fsl_status read_file(fsl_ctx *ctx, hid_t file, const fsl_array_request *request) {
+  fsl_array array;
+  for (size_t i = 0; i < request->n; i++) {
+    const char *const inside = place_of(ctx, file, request, i);
+    if (inside == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a name");
+    FSL_TRY(read_named(ctx, file, request->path, inside, &array));
+    request->out[i] = array;
+  }
+  return FSL_OK;
+}
+
+fsl_status fsl_array_read_hdf5(fsl_ctx *ctx, const fsl_array_request *request) {
   H5Eset_auto(H5E_DEFAULT, NULL, NULL); /* messages are ours */
-  const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t file = H5Fopen(request->path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (file < 0)
-    return fsl_fail(
-        ctx, FSL_EINPUT,
-        "%s: not an HDF5 file that can be opened (arrays are read from .h5, .npy and .csv; where file locking "
-        "is refused set HDF5_USE_FILE_LOCKING=FALSE)",
-        path);
-  const fsl_status status = read_inside(ctx, file, path, inside, dataset, out);
+    return fsl_fail(ctx, FSL_EINPUT,
+                    "%s: not an HDF5 file that can be opened: it is damaged, or still being written, or file locking "
+                    "is refused here (then set HDF5_USE_FILE_LOCKING=FALSE)",
+                    request->path);
+  const fsl_status status = read_file(ctx, file, request);
   H5Fclose(file);
   return status;
-}
-
-fsl_status fsl_array_read_hdf5(fsl_ctx *ctx, const char *path, const char *dataset, fsl_array *out) {
-  return fsl_array_read_hdf5_at(ctx, path, "/", dataset, out);
 }

@@ -15,9 +15,13 @@ struct fsl_hasher {
 /* In front of every value: what it is and how long, so that sequences cannot collide by concatenation. */
 enum { TAG_TEXT = 1, TAG_INTEGER, TAG_REAL, TAG_REALS, TAG_BYTES, TAG_HASH };
 
+static void put_u64(uint64_t value, uint8_t bytes[8]) {
+  for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(value >> (8 * i));
+}
+
 static void add_u64(fsl_hasher *hasher, uint64_t value) {
   uint8_t bytes[8];
-  for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(value >> (8 * i));
+  put_u64(value, bytes);
   XXH3_128bits_update(&hasher->state, bytes, sizeof bytes);
 }
 
@@ -61,8 +65,14 @@ void fsl_hash_real(fsl_hasher *hasher, double value) {
 }
 
 void fsl_hash_reals(fsl_hasher *hasher, const double *values, size_t n) {
+  enum { BLOCK = 512 };
+  uint8_t bytes[8 * BLOCK];
   add_tag(hasher, TAG_REALS, n);
-  for (size_t i = 0; i < n; i++) add_u64(hasher, bits_of(values[i]));
+  for (size_t i = 0, step; i < n; i += step) {
+    step = n - i < BLOCK ? n - i : BLOCK;
+    for (size_t j = 0; j < step; j++) put_u64(bits_of(values[i + j]), bytes + 8 * j);
+    XXH3_128bits_update(&hasher->state, bytes, 8 * step);
+  }
 }
 
 void fsl_hash_hash(fsl_hasher *hasher, fsl_hash value) {

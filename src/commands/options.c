@@ -2,7 +2,9 @@
 #include "commands/options.h"
 
 #include "base/text.h"
+#include "runner/memory.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -132,7 +134,11 @@ static void write_log(void *self, fsl_log_level level, const char *text) {
 
 fsl_ctx fsl_command_ctx(void) {
   static const fsl_log log = {.level = FSL_LOG_WARN, .write = write_log};
-  return (fsl_ctx){.arena = fsl_arena_create(0), .team = &fsl_team_solo, .log = &log};
+  const double memory = fsl_memory_available();
+  return (fsl_ctx){.arena = fsl_arena_create(0),
+                   .team = &fsl_team_solo,
+                   .log = &log,
+                   .file_bytes = isfinite(memory) ? fmax(memory, 1) : 0};
 }
 
 int fsl_command_failed(const fsl_ctx *ctx, fsl_status status) {

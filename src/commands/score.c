@@ -67,10 +67,10 @@ static size_t count_nonfinite(const states *s) {
 }
 
 static fsl_status read_states(fsl_ctx *ctx, const fsl_spec *spec, const char *path, states *out) {
-  fsl_array x, t;
-  FSL_TRY(fsl_array_read(ctx, path, "x", &x));
-  FSL_TRY(fsl_array_read(ctx, path, "t", &t));
-  x = fsl_array_rows(x);
+  static const char *const names[] = {"x", "t"};
+  fsl_array both[2];
+  FSL_TRY(fsl_array_read_all(ctx, path, 2, names, both));
+  const fsl_array x = fsl_array_rows(both[0]), t = both[1];
   *out = (states){x.shape[0], x.shape[1], x.data, t.data};
   if (fsl_array_size(t) != out->n)
     return fsl_fail(ctx, FSL_EINPUT, "%s: there are %zu times for %zu states", path, fsl_array_size(t), out->n);

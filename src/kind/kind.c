@@ -1,7 +1,6 @@
 /* kind/kind.c: what the parameter tables drive besides parsing: look-up, identity and printing. */
 #include "fslens/kind.h"
 
-#include "base/array_file.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -33,7 +32,7 @@ const char *fsl_type_name(fsl_type type) {
   case FSL_VECTOR:
     return "a list of real numbers";
   case FSL_MATRIX:
-    return "a matrix (a list of rows, or FILE.h5:/NAME, .npy, .csv)";
+    return "a matrix (a list of rows, or FILE.h5:/NAME, .npz, .npy, .csv, .idx)";
   case FSL_INTEGERS:
     return "a list of integers";
   case FSL_COVARIANCE:
@@ -62,21 +61,6 @@ static void hash_text(fsl_hasher *hasher, const char *text) {
   if (text != NULL) fsl_hash_text(hasher, text);
 }
 
-/* By content; of FILE.h5:/group also the place inside. */
-static fsl_status hash_file(fsl_ctx *ctx, const char *path, fsl_hasher *hasher) {
-  fsl_hash content = {0, 0};
-  fsl_hash_integer(hasher, path != NULL);
-  if (path == NULL) return FSL_OK;
-  const char *const inside = strstr(path, ":/");
-  char *const file = fsl_text_copy(ctx->arena, path);
-  if (file == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a path");
-  if (inside != NULL) file[inside - path] = '\0';
-  FSL_TRY(fsl_file_hash(ctx, file, &content));
-  fsl_hash_hash(hasher, content);
-  hash_text(hasher, inside);
-  return FSL_OK;
-}
-
 static void hash_integers(fsl_hasher *hasher, fsl_integers list) {
   fsl_hash_integer(hasher, (int64_t)list.n);
   for (size_t i = 0; i < list.n; i++) fsl_hash_integer(hasher, list.data[i]);
@@ -87,7 +71,7 @@ static void hash_covariances(fsl_hasher *hasher, fsl_covariance_list list) {
   for (size_t i = 0; i < list.n; i++) hash_array(hasher, list.data[i].value);
 }
 
-static fsl_status hash_value(fsl_ctx *ctx, const fsl_param *param, const void *field, fsl_hasher *hasher) {
+static void hash_value(const fsl_param *param, const void *field, fsl_hasher *hasher) {
   switch (param->type) {
   case FSL_REAL:
     fsl_hash_real(hasher, *(const double *)field);
@@ -110,8 +94,8 @@ static fsl_status hash_value(fsl_ctx *ctx, const fsl_param *param, const void *f
   case FSL_TEXT:
     hash_text(hasher, *(const char *const *)field);
     break;
-  case FSL_FILE:
-    return hash_file(ctx, *(const char *const *)field, hasher);
+  case FSL_FILE: /* by what was read from it, see fsl_kind_hash */
+    break;
   case FSL_VECTOR:
   case FSL_MATRIX:
     hash_array(hasher, *(const fsl_array *)field);
@@ -126,7 +110,10 @@ static fsl_status hash_value(fsl_ctx *ctx, const fsl_param *param, const void *f
     hash_covariances(hasher, *(const fsl_covariance_list *)field);
     break;
   }
-  return FSL_OK;
+}
+
+bool fsl_param_is_outside(const fsl_param *param) {
+  return param->outside_identity || param->type == FSL_FILE;
 }
 
 typedef struct entry {
@@ -146,8 +133,9 @@ fsl_status fsl_kind_hash(fsl_ctx *ctx, const fsl_kind *kind, const void *params,
   fsl_hash_integer(hasher, kind->version);
   for (size_t i = 0; i < kind->n_params; i++) {
     const fsl_param *const param = sorted[i].param;
+    if (fsl_param_is_outside(param)) continue;
     fsl_hash_text(hasher, param->name);
-    FSL_TRY(hash_value(ctx, param, field_of(param, params), hasher));
+    hash_value(param, field_of(param, params), hasher);
   }
   return FSL_OK;
 }

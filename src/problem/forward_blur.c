@@ -33,9 +33,10 @@ static const fsl_param table[] = {
      .type = FSL_INTEGERS,
      .offset = offsetof(blur_params, shape),
      .optional = true,
+     .prior_shape = true,
      .low = 1,
      .high = 1e6,
-     .help = "[rows, columns] of the image (absent: a signal)"},
+     .help = "[rows, columns] of the image (absent: the prior's shape; without one, a signal)"},
 };
 
 typedef struct blur {

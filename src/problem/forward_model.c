@@ -17,6 +17,30 @@ fsl_status fsl_forward_model_create(fsl_ctx *ctx, const fsl_forward_model_kind *
   return FSL_OK;
 }
 
+/* The parameter that takes the prior's shape, where it is absent; else NULL. */
+static const fsl_param *absent_shape(const fsl_kind *kind, const void *params) {
+  for (size_t i = 0; i < kind->n_params; i++) {
+    const fsl_param *const param = &kind->params[i];
+    if (param->prior_shape &&
+        ((const fsl_integers *)(const void *)((const char *)params + param->offset))->data == NULL)
+      return param;
+  }
+  return NULL;
+}
+
+fsl_status fsl_forward_model_fit(fsl_ctx *ctx, const fsl_forward_model_kind *kind, const void *params,
+                                 const fsl_prior *prior, fsl_forward_model *out, const char **bad) {
+  const fsl_param *const shape = prior->shape.data == NULL ? NULL : absent_shape(&kind->head, params);
+  if (shape == NULL) return fsl_forward_model_create(ctx, kind, params, prior->d, out, bad);
+  char *filled;
+  FSL_GET(ctx, filled, kind->head.params_size);
+  memcpy(filled, params, kind->head.params_size);
+  memcpy(filled + shape->offset, &prior->shape, sizeof prior->shape);
+  const fsl_status status = fsl_forward_model_create(ctx, kind, filled, prior->d, out, bad);
+  return status == FSL_OK ? FSL_OK
+                          : fsl_while(ctx, status, "with the prior's shape (give '%s' for another one)", shape->name);
+}
+
 fsl_status fsl_forward_model_matrix(fsl_ctx *ctx, const fsl_forward_model *model, double *matrix) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   double *unit, *column;

@@ -8,7 +8,8 @@ typedef struct fsl_image {
   size_t rows, columns; /* a signal is one row */
 } fsl_image;
 
-/* FSL_EINPUT unless shape is absent (one row of d), [d] or [rows, columns] with the product d. */
+/* FSL_EINPUT unless shape is absent (one row of d), [d] or [rows, columns] with the product d. Leading axes of length 1
+ * (one channel) are dropped. */
 FSL_CHECKED fsl_status fsl_image_create(fsl_ctx *ctx, fsl_integers shape, size_t d, fsl_image *out);
 
 #endif

@@ -24,24 +24,29 @@ static const fsl_param table[] = {
     {.name = "file",
      .type = FSL_FILE,
      .offset = offsetof(dataset_params, file),
-     .help = "an .h5, .npy or .csv file, beside the spec; one sample a row, further axes are flattened"},
+     .help =
+         "an .h5, .npz, .npy, .csv, .idx or .idx.gz file, beside the spec; one sample per row, further axes (those of "
+         "an image) are flattened"},
     {.name = "samples",
      .type = FSL_TEXT,
      .offset = offsetof(dataset_params, samples),
      .preset = "x",
-     .help = "name of the HDF5 dataset with the samples"},
+     .outside_identity = true,
+     .help = "name of the samples in an .h5 or .npz file"},
     {.name = "labels",
      .type = FSL_TEXT,
      .offset = offsetof(dataset_params, labels),
      .optional = true,
-     .help = "name of an HDF5 dataset with one integer a sample: equal labels are one mode (absent: one mode)"},
+     .outside_identity = true,
+     .help = "name of one integer per sample in the same file: equal labels are one mode (absent: one mode)"},
     {.name = "shape",
      .type = FSL_INTEGERS,
      .offset = offsetof(dataset_params, shape),
      .optional = true,
+     .outside_identity = true,
      .low = 1,
      .high = 1e6,
-     .help = "shape of a sample, such as [8, 8]; its product must be the dimension"},
+     .help = "shape of a sample, such as [8, 8]; its product must be the dimension (absent: the file's further axes)"},
     {.name = "bandwidth",
      .type = FSL_REAL,
      .offset = offsetof(dataset_params, bandwidth),
@@ -79,11 +84,6 @@ static fsl_status name_labels(fsl_ctx *ctx, size_t n, const double *value, const
   return FSL_OK;
 }
 
-static bool ends_with(const char *text, const char *ending) {
-  const size_t n = strlen(text), m = strlen(ending);
-  return n >= m && strcmp(text + n - m, ending) == 0;
-}
-
 static fsl_status check_labels(fsl_ctx *ctx, const dataset_params *p, size_t n, fsl_array labels) {
   if (fsl_array_size(labels) != n)
     return fsl_fail(ctx, FSL_EINPUT, "%s: there are %zu labels for %zu samples", p->file, fsl_array_size(labels), n);
@@ -94,14 +94,10 @@ static fsl_status check_labels(fsl_ctx *ctx, const dataset_params *p, size_t n, 
   return FSL_OK;
 }
 
-/* .npy and .csv files hold one array, which would be read as its own labels. */
-static fsl_status read_labels(fsl_ctx *ctx, const dataset_params *p, rows *r, const char *const **names) {
-  fsl_array labels;
+static fsl_status take_labels(fsl_ctx *ctx, const dataset_params *p, fsl_array labels, rows *r,
+                              const char *const **names) {
   double *value;
   uint32_t *mode_of;
-  if (ends_with(p->file, ".npy") || ends_with(p->file, ".csv"))
-    return fsl_fail(ctx, FSL_EINPUT, "%s: labels are named datasets of HDF5 files", p->file);
-  FSL_TRY(fsl_array_read(ctx, p->file, p->labels, &labels));
   FSL_TRY(check_labels(ctx, p, r->n, labels));
   FSL_GET(ctx, value, r->n);
   memcpy(value, labels.data, r->n * sizeof *value);
@@ -130,9 +126,7 @@ static fsl_status check_shape(fsl_ctx *ctx, const dataset_params *p, size_t d) {
                   p->file, d);
 }
 
-static fsl_status read_samples(fsl_ctx *ctx, const dataset_params *p, rows *out) {
-  fsl_array x;
-  FSL_TRY(fsl_array_read(ctx, p->file, p->samples, &x));
+static fsl_status take_samples(fsl_ctx *ctx, const dataset_params *p, fsl_array x, rows *out) {
   x = fsl_array_rows(x);
   *out = (rows){.n = x.shape[0], .d = x.shape[1], .x = x.data, .n_modes = 1};
   if (out->n == 0 || out->d == 0) return fsl_fail(ctx, FSL_EINPUT, "%s: there are no samples in it", p->file);
@@ -140,6 +134,42 @@ static fsl_status read_samples(fsl_ctx *ctx, const dataset_params *p, rows *out)
     if (!isfinite(out->x[i]))
       return fsl_fail(ctx, FSL_EINPUT, "%s: sample %zu, component %zu is not finite", p->file, i / out->d + 1,
                       i % out->d + 1);
+  return FSL_OK;
+}
+
+/* The shape given, else the axes behind the first one, where there are several. */
+static fsl_status take_shape(fsl_ctx *ctx, const dataset_params *p, fsl_array x, fsl_integers *out) {
+  int64_t *shape;
+  *out = p->shape;
+  if (p->shape.data != NULL || x.rank < 3) return FSL_OK;
+  FSL_GET(ctx, shape, x.rank - 1);
+  for (size_t i = 1; i < x.rank; i++) shape[i - 1] = (int64_t)x.shape[i];
+  *out = (fsl_integers){shape, x.rank - 1};
+  return FSL_OK;
+}
+
+/* Samples and labels from one opening of the file. A missing label is the label's fault, all else the file's. */
+static fsl_status read_arrays(fsl_ctx *ctx, const dataset_params *p, fsl_array *x, fsl_array *labels,
+                              const char **bad) {
+  const char *const names[] = {p->samples, p->labels};
+  fsl_array both[2] = {{0}, {0}};
+  const size_t n = p->labels == NULL ? 1 : 2;
+  const fsl_status status = fsl_array_read_all(ctx, p->file, n, names, both);
+  *bad = status != FSL_OK && n == 2 && both[0].data != NULL ? "labels" : "file";
+  *x = both[0];
+  *labels = both[1];
+  return status;
+}
+
+/* What identity knows of the file: its rows and labels as they were read, before anything is held out. */
+static fsl_status hash_content(fsl_ctx *ctx, const rows *r, fsl_array labels, fsl_hash *out) {
+  fsl_hasher *const hasher = fsl_hasher_create(ctx->arena);
+  if (hasher == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a hash");
+  fsl_hash_integer(hasher, (int64_t)r->n);
+  fsl_hash_integer(hasher, (int64_t)r->d);
+  fsl_hash_reals(hasher, r->x, r->n * r->d);
+  fsl_hash_reals(hasher, labels.data, fsl_array_size(labels));
+  *out = fsl_hash_value(hasher);
   return FSL_OK;
 }
 
@@ -223,14 +253,17 @@ static fsl_status create(fsl_ctx *ctx, const void *params, const fsl_prior_setti
   const dataset_params *const p = params;
   const bool smooth = !isnan(p->bandwidth);
   rows r;
-  *bad = "file";
-  FSL_TRY(read_samples(ctx, p, &r));
+  fsl_array x, labels;
+  FSL_TRY(read_arrays(ctx, p, &x, &labels, bad));
+  FSL_TRY(take_samples(ctx, p, x, &r));
   *bad = "shape";
   FSL_TRY(check_shape(ctx, p, r.d));
+  FSL_TRY(take_shape(ctx, p, x, &out->shape));
   *bad = "labels";
   out->mode_names = all;
-  if (p->labels != NULL) FSL_TRY(read_labels(ctx, p, &r, &out->mode_names));
+  if (p->labels != NULL) FSL_TRY(take_labels(ctx, p, labels, &r, &out->mode_names));
   *bad = "file";
+  FSL_TRY(hash_content(ctx, &r, labels, &out->content));
   if (!smooth && setting->simulated_y) FSL_TRY(hold_out(ctx, p, setting->seed, &r, out));
   FSL_TRY(find_modes(ctx, &r));
   out->d = r.d;

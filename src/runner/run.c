@@ -6,6 +6,7 @@
 #include "runner/master.h"
 #include "runner/memory.h"
 #include "runner/nap.h"
+#include "runner/same_files.h"
 #include "runner/schedule.h"
 #include "runner/signals.h"
 #include "runner/worker.h"
@@ -98,12 +99,16 @@ static fsl_status load(fsl_ctx *ctx, const process *p, const fsl_run_options *op
   const char *errors = "";
   fsl_speaker_phase(options->speaker, "reading the spec and its data");
   FSL_TRY(share_text(ctx, p, options->spec_file, &text, &length));
+  const fsl_log *const log = ctx->log;
+  if (p->rank != 0) ctx->log = NULL; /* what is worth a word is the same on every rank */
   const fsl_status status = fsl_spec_parse(ctx, &fsl_standard_catalog, options->spec_file, text, (size_t)length,
                                            options->n_overrides, options->overrides, spec, &errors);
-  if (status != FSL_OK) {
-    if (p->rank == 0 && errors != NULL) fputs(errors, stderr);
-    return status;
-  }
+  ctx->log = log;
+  if (p->has_mpi)
+    FSL_TRY(fsl_ranks_read_the_same(ctx, status, errors, spec));
+  else if (status != FSL_OK)
+    fputs(errors == NULL ? "" : errors, stderr);
+  FSL_TRY(status);
   if (p->rank == 0) FSL_TRY(fsl_spec_warn(ctx, spec));
   fsl_speaker_phase(options->speaker, "listing cells and jobs");
   return fsl_grid_create(ctx, spec, grid);
@@ -188,6 +193,8 @@ static fsl_status run(fsl_ctx *ctx, const process *p, const fsl_run_options *opt
   const fsl_status got = agree(ctx, p, grid == NULL ? fsl_fail(ctx, FSL_ENOMEM, "out of memory for the spec") : FSL_OK);
   if (got != FSL_OK || grid == NULL) return got;
   FSL_TRY(agree(ctx, p, p->rank == 0 ? check_output(ctx, options, 1, &options->spec_file) : FSL_OK));
+  const double memory = share_of_memory(p);
+  if (isfinite(memory)) ctx->file_bytes = fmax(memory, 1);
   fsl_status loaded = load(ctx, p, options, spec, grid);
   if (loaded == FSL_OK && p->rank == 0) loaded = check_output(ctx, options, spec->n_read, spec->read);
   FSL_TRY(agree(ctx, p, loaded));

@@ -89,9 +89,17 @@ static bool label_entries(fsl_reader *r, const fsl_node *axis, size_t n, fsl_ent
   return true;
 }
 
+/* Files by their paths, since nothing of them was read yet; validate.c compares what they hold. */
 static bool hash_entry(fsl_reader *r, const fsl_entry *entry, fsl_hash *out) {
   fsl_hasher *const hasher = fsl_hasher_create(r->b.ctx->arena);
   if (hasher == NULL || fsl_kind_hash(r->b.ctx, entry->kind, entry->params, hasher) != FSL_OK) return false;
+  for (size_t i = 0; i < entry->kind->n_params; i++) {
+    const fsl_param *const param = &entry->kind->params[i];
+    const char *text;
+    if (!fsl_param_is_outside(param)) continue;
+    if (fsl_param_print(r->b.ctx, param, entry->params, &text) != FSL_OK) return false;
+    fsl_hash_text(hasher, text);
+  }
   *out = fsl_hash_value(hasher);
   return true;
 }

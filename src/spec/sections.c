@@ -224,6 +224,8 @@ static bool read_limits(fsl_reader *r, const fsl_node *node) {
   const fsl_limits_settings *const s = settings;
   r->spec->job_seconds = s->job_seconds;
   r->spec->rank_bytes = s->rank_bytes;
+  double *const files = &r->b.ctx->file_bytes;
+  if (isfinite(s->rank_bytes) && (*files == 0 || *files > s->rank_bytes)) *files = s->rank_bytes;
   return true;
 }
 
@@ -248,10 +250,18 @@ static const struct section {
   const char *key;
   bool (*read)(fsl_reader *r, const fsl_node *node);
 } sections[] = {
-    {"name", read_name},           {"seed", read_seed},       {"observations", read_observations},
-    {"diffusion", read_diffusion}, {"sampler", read_sampler}, {"times", read_times},
-    {"metrics", read_metrics},     {"output", read_output},   {"limits", read_limits},
-    {"budget", read_budget},       {"grid", fsl_read_grid},   {"exclude", fsl_read_exclusions},
+    {"limits", read_limits}, /* first: files are read within them */
+    {"name", read_name},
+    {"seed", read_seed},
+    {"observations", read_observations},
+    {"diffusion", read_diffusion},
+    {"sampler", read_sampler},
+    {"times", read_times},
+    {"metrics", read_metrics},
+    {"output", read_output},
+    {"budget", read_budget},
+    {"grid", fsl_read_grid},
+    {"exclude", fsl_read_exclusions},
 };
 
 bool fsl_read_sections(fsl_reader *r) {

@@ -56,6 +56,15 @@ static bool read_all(fsl_reader *r) {
   return fsl_validate(r) && good && r->b.d->n == 0;
 }
 
+/* While the spec is read, an array of a file is read once, whatever uses it. */
+static bool read_with_files(fsl_reader *r) {
+  fsl_files *const before = r->b.ctx->files;
+  r->b.ctx->files = &r->spec->files;
+  const bool good = read_all(r);
+  r->b.ctx->files = before;
+  return good;
+}
+
 fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *file, const char *text, size_t length,
                           size_t n_overrides, const char *const *overrides, fsl_spec *out, const char **errors) {
   fsl_diagnostics d;
@@ -67,9 +76,12 @@ fsl_status fsl_spec_parse(fsl_ctx *ctx, const fsl_catalog *catalog, const char *
   r.root = root;
   bool good = root != NULL && keep_text(&r, text, length, n_overrides, overrides);
   if (good) good = apply_overrides(&r, root, n_overrides, overrides);
-  if (root != NULL) good = read_all(&r) && good;
+  if (root != NULL) good = read_with_files(&r) && good;
   out->n_read = r.b.n_read;
   out->read = r.b.read;
+  *errors = "";
+  if (!good && fsl_check_stop(ctx) != FSL_OK)
+    return fsl_fail(ctx, FSL_ESTOP, "%s: stopped while the spec and its data files were read", file);
   *errors = fsl_diagnostics_text(&d);
   if (fsl_arena_refused(ctx->arena) > refused) return fsl_fail(ctx, FSL_ENOMEM, "%s: out of memory for the spec", file);
   if (good) return FSL_OK;

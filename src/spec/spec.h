@@ -3,6 +3,7 @@
 #ifndef FSL_SPEC_H
 #define FSL_SPEC_H
 
+#include "base/array_file.h"
 #include "catalog/catalog.h"
 #include "posterior/create.h"
 
@@ -62,6 +63,7 @@ typedef struct fsl_spec {
   bool budget; /* false for `budget: none` */
   size_t budget_replicates, budget_observations, budget_refine;
   fsl_posterior_setting evaluation;
+  fsl_files files;                /* the arrays that were read from files, in the order of the spec's sections */
   double job_seconds, rank_bytes; /* limits of a job; INFINITY: none */
 } fsl_spec;
 

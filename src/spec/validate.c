@@ -10,6 +10,12 @@ static const fsl_node *entry_node(const fsl_reader *r, const char *axis, size_t 
   return node->type == FSL_NODE_LIST ? node->item[i] : node;
 }
 
+static bool has_same_shape(const fsl_prior *a, const fsl_prior *b) {
+  bool same = a->shape.n == b->shape.n;
+  for (size_t i = 0; same && i < a->shape.n; i++) same = a->shape.data[i] == b->shape.data[i];
+  return same;
+}
+
 /* ---- priors ----------------------------------------------------------------------------------------------- */
 
 static bool build_prior(fsl_reader *r, size_t i, fsl_prior *out) {
@@ -26,13 +32,33 @@ static bool build_prior(fsl_reader *r, size_t i, fsl_prior *out) {
                       r->b.ctx->error);
 }
 
+static bool has_content(const fsl_prior *prior) {
+  return fsl_hash_compare(prior->content, (fsl_hash){0, 0}) != 0;
+}
+
+/* Files of different names may hold the same samples. */
+static bool check_contents(fsl_reader *r, const fsl_prior *priors) {
+  bool good = true;
+  for (size_t i = 0; i < r->spec->n_priors; i++)
+    for (size_t j = 0; good && j < i && priors[i].d > 0; j++) {
+      const fsl_entry *const other = &r->spec->priors[j];
+      if (priors[j].d == 0 || !has_content(&priors[i]) || fsl_hash_compare(priors[i].identity, priors[j].identity) != 0)
+        continue;
+      if (!has_same_shape(&priors[i], &priors[j])) continue;
+      good = fsl_complain(r->b.d, entry_node(r, "prior", i)->place,
+                          "this entry has the content of the one at %d:%d, expected each once", other->line,
+                          other->column);
+    }
+  return good;
+}
+
 static bool build_priors(fsl_reader *r) {
   fsl_prior *const priors = fsl_arena_get(r->b.ctx->arena, r->spec->n_priors, sizeof *priors);
   if (priors == NULL) return fsl_complain(r->b.d, r->root->place, "out of memory");
   bool good = true;
   for (size_t i = 0; i < r->spec->n_priors; i++) good = build_prior(r, i, &priors[i]) && good;
   r->spec->prior_of = priors;
-  return good;
+  return good && check_contents(r, priors);
 }
 
 /* ---- forward models: one for each prior's dimension -------------------------------------------------------------- */
@@ -48,9 +74,8 @@ static bool build_pair(fsl_reader *r, size_t prior, size_t model, pairs *out, co
   const size_t i = prior * r->spec->n_forward_models + model;
   fsl_forward_model *const built = fsl_arena_get(r->b.ctx->arena, 1, sizeof *built);
   if (built == NULL) return false;
-  const fsl_status status =
-      fsl_forward_model_create(r->b.ctx, (const fsl_forward_model_kind *)(const void *)entry->kind, entry->params,
-                               r->spec->prior_of[prior].d, built, bad);
+  const fsl_status status = fsl_forward_model_fit(r->b.ctx, (const fsl_forward_model_kind *)(const void *)entry->kind,
+                                                  entry->params, &r->spec->prior_of[prior], built, bad);
   if (status == FSL_OK)
     out->model[i] = built;
   else

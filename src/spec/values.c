@@ -257,8 +257,10 @@ static bool bind_file(fsl_binder *b, const fsl_node *node, const char *what, con
   if (!fsl_bind_text(b, node, what, &text)) return false;
   *out = data_path(b, text);
   if (*out == NULL) return out_of_memory(b, node);
-  if (access(*out, R_OK) == 0) return true;
-  return fsl_complain(b->d, node->place, "'%s': there is no readable file %s", what, *out);
+  const char *const file = fsl_array_file_of(b->ctx->arena, *out);
+  if (file == NULL) return out_of_memory(b, node);
+  if (access(file, R_OK) == 0) return true;
+  return fsl_complain(b->d, node->place, "'%s': there is no readable file %s", what, file);
 }
 
 static bool bind_choice_or_real(fsl_binder *b, const fsl_node *node, const fsl_param *param, fsl_choice_or_real *out) {

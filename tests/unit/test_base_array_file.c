@@ -107,7 +107,7 @@ static void a_bad_csv_file_is_refused_with_its_line(void **state) {
   write_csv(f, "1,2,3\n4,5\n");
   read_bad(f, f->path, "a.csv:2: the row has 2 numbers");
   write_csv(f, "1,2\n3,x\n");
-  read_bad(f, f->path, "a.csv:2: 'x' is no number");
+  read_bad(f, f->path, "a.csv:2: 'x' is not a number");
   write_csv(f, "a,b\nc,d\n1,2\n");
   read_bad(f, f->path, "a.csv:2: a second header");
   write_csv(f, "a,b\n");
@@ -178,7 +178,7 @@ static void bad_npy_files_are_refused(void **state) {
   fixture *const f = *state;
   static const char *const headers[] = {
       "{'descr': '<c16', 'fortran_order': False, 'shape': (1,), }",
-      "{'descr': '<f2', 'fortran_order': False, 'shape': (1,), }",
+      "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
       "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,), }",
       "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1), }",
       "{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }",
@@ -290,7 +290,7 @@ static void hdf5_data_of_the_wrong_kind_are_refused(void **state) {
 static void broken_and_missing_files_are_refused_silently(void **state) {
   fixture *const f = *state;
   write_hdf5(f);
-  read_bad(f, inside(f, "missing.h5", ":/x"), "no such file");
+  read_bad(f, inside(f, "missing.h5", ":/x"), "No such file");
   read_bad(f, inside(f, "missing.npy", ""), "No such file");
   read_bad(f, inside(f, "missing.csv", ""), "No such file");
   write_file(f, "b.h5", "not HDF5 at all", 15);
@@ -299,22 +299,8 @@ static void broken_and_missing_files_are_refused_silently(void **state) {
   read_bad(f, inside(f, "b.h5", ":/x"), "not an HDF5 file");
 }
 
-/* ---- paths and identities of files ------------------------------------------------------------------------------- */
-
-static void a_file_is_identified_by_its_bytes(void **state) {
-  fixture *const f = *state;
-  fsl_hash first, second, third;
-  write_file(f, "text", "abc", 3);
-  assert_int_equal(fsl_file_hash(&f->ctx, f->path, &first), FSL_OK);
-  write_file(f, "a.csv", "abc", 3);
-  assert_int_equal(fsl_file_hash(&f->ctx, f->path, &second), FSL_OK);
-  write_file(f, "a.csv", "abd", 3);
-  assert_int_equal(fsl_file_hash(&f->ctx, f->path, &third), FSL_OK);
-  assert_int_equal(fsl_hash_compare(first, second), 0);
-  assert_true(fsl_hash_compare(first, third) != 0);
-  assert_int_equal(fsl_file_hash(&f->ctx, "/nowhere/at/all", &first), FSL_EINPUT);
-  assert_int_equal(fsl_file_hash(&f->ctx, f->folder, &first), FSL_EIO);
-}
+/* ---- paths ----------------------------------------------------------------------------------------------------------
+ */
 
 static void paths_are_relative_to_the_file_that_names_them(void **state) {
   fsl_arena *const arena = ((fixture *)*state)->ctx.arena;
@@ -339,7 +325,6 @@ int main(void) {
       CASE(a_wrong_hdf5_name_is_answered_with_the_nearest),
       CASE(hdf5_data_of_the_wrong_kind_are_refused),
       CASE(broken_and_missing_files_are_refused_silently),
-      CASE(a_file_is_identified_by_its_bytes),
       CASE(paths_are_relative_to_the_file_that_names_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

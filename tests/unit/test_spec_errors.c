@@ -103,7 +103,7 @@ static const wrong table[] = {
     {5, "  forward_model: [{kind: linear, matrix: [[1, 2]]}]",
      "5:42: forward model 'linear': the matrix has 2 columns, the prior has dimension 1\n"},
     {5, "  forward_model: [{kind: linear, matrix: 3}]",
-     "5:42: 'matrix' is '3', expected a matrix (a list of rows, or FILE.h5:/NAME, .npy, .csv)\n"},
+     "5:42: 'matrix' is '3', expected a matrix (a list of rows, or FILE.h5:/NAME, .npz, .npy, .csv, .idx)\n"},
     {6, "  noise_level: [0]", "6:17: a noise level is 0, expected a finite standard deviation above 0\n"},
     {6, "  noise_level: [low]", "6:17: 'noise_level' is 'low', expected a real number\n"},
     {6, "  noise_level: [0.1, {name: b, std: 1e-1}]",
@@ -130,7 +130,7 @@ static const wrong table[] = {
     {NEXT, "observations: {kind: fixd, y: [[1]]}", "9:22: 'kind' is 'fixd'; did you mean \"fixed\"?\n"},
     {NEXT, "observations: {kind: fixed}",
      "9:15: 'fixed' needs 'y' (the measurements, one a row, such as [[-1.8]]), expected a matrix (a list of rows, or "
-     "FILE.h5:/NAME, .npy, .csv)\n"},
+     "FILE.h5:/NAME, .npz, .npy, .csv, .idx)\n"},
     {NEXT, "observations: {kind: fixed, y: [[1, 2]]}",
      "9:32: 'y' has 2 components, but no measurement of this grid has as many\n"},
     {NEXT, "observations: {kind: simulated, y: [[1]]}",
