@@ -67,6 +67,19 @@ static fsl_status measure(fsl_ctx *ctx, source *s) {
   return FSL_OK;
 }
 
+/* Values may lie in other files, whose paths start at the current folder. */
+static fsl_status cannot_read(fsl_ctx *ctx, const source *s) {
+  char name[256] = "";
+  const hid_t list = H5Dget_create_plist(s->dataset);
+  if (H5Pget_external_count(list) > 0) H5Pget_external(list, 0, sizeof name - 1, name, NULL, NULL);
+  H5Pclose(list);
+  if (name[0] != '\0')
+    return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' cannot be read: its values lie in other files, the first one is %s",
+                    s->path, s->inside, name);
+  return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' cannot be read: its stored values are damaged or missing", s->path,
+                  s->inside);
+}
+
 /* A chunk is unpacked as a whole, and nothing can stop it meanwhile. */
 static fsl_status check_chunk(fsl_ctx *ctx, const source *s) {
   const hid_t list = H5Dget_create_plist(s->dataset), type = H5Dget_type(s->dataset);
@@ -123,9 +136,7 @@ static fsl_status read_blocks(fsl_ctx *ctx, const source *s, size_t n, double *d
     const hsize_t left = s->extent[axis] - start[axis];
     count[axis] = left < most ? left : most;
     status = fsl_check_stop(ctx);
-    if (status == FSL_OK && !read_block(s, space, start, count, data + done))
-      status = fsl_fail(ctx, FSL_EIO, "%s: '%s' cannot be read: its stored values are damaged or missing", s->path,
-                        s->inside);
+    if (status == FSL_OK && !read_block(s, space, start, count, data + done)) status = cannot_read(ctx, s);
     start[axis] += count[axis];
     if (start[axis] == s->extent[axis]) advance(s, axis, start);
   }
@@ -135,9 +146,8 @@ static fsl_status read_blocks(fsl_ctx *ctx, const source *s, size_t n, double *d
 
 static fsl_status read_all(fsl_ctx *ctx, const source *s, size_t n, double *data) {
   if (s->rank > 0) return read_blocks(ctx, s, n, data);
-  return H5Dread(s->dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0
-             ? FSL_OK
-             : fsl_fail(ctx, FSL_EIO, "%s: '%s' cannot be read", s->path, s->inside);
+  return H5Dread(s->dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0 ? FSL_OK
+                                                                                          : cannot_read(ctx, s);
 }
 
 static fsl_status read_values(fsl_ctx *ctx, source *s, fsl_array *out) {
@@ -148,6 +158,7 @@ static fsl_status read_values(fsl_ctx *ctx, source *s, fsl_array *out) {
   FSL_TRY(read_attribute(ctx, s, "offset", &offset));
   FSL_TRY(read_attribute(ctx, s, "scale", &scale));
   FSL_TRY(check_chunk(ctx, s));
+  FSL_TRY(fsl_hdf5_expect_sources(ctx, s->path, s->inside, s->dataset));
   FSL_TRY(fsl_array_new(ctx, s->path, (size_t)s->rank, shape, &data, out));
   const size_t n = fsl_array_size(*out);
   FSL_TRY(read_all(ctx, s, n, data));

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_root(const char *inside) {
@@ -131,4 +132,44 @@ fsl_status fsl_hdf5_expect_dataset(fsl_ctx *ctx, hid_t file, const char *path, c
     return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' is a type, not a dataset", path, inside);
   return fsl_fail(ctx, FSL_EINPUT, "%s: '%s' is a group, not a dataset%s", path, inside,
                   names_in_group(ctx, file, inside, NULL, true));
+}
+
+/* ---- virtual datasets: HDF5 gives fill values for sources that are missing --------------------------------------- */
+
+/* Where HDF5 looks for a source: as it is named, then beside the file, both after HDF5_VDS_PREFIX. */
+static hid_t open_source(fsl_ctx *ctx, const char *path, const char *name) {
+  const char *const prefix = getenv("HDF5_VDS_PREFIX"), *const beside = fsl_path_beside(ctx->arena, path, name);
+  const char *const in_prefix = prefix == NULL ? NULL : fsl_text_format(ctx->arena, "%s/%s", prefix, name);
+  const char *const tries[] = {in_prefix, beside, name};
+  hid_t file = -1;
+  for (size_t i = 0; file < 0 && i < sizeof tries / sizeof *tries; i++)
+    if (tries[i] != NULL) file = H5Fopen(tries[i], H5F_ACC_RDONLY, H5P_DEFAULT);
+  return file;
+}
+
+static fsl_status expect_source(fsl_ctx *ctx, const char *path, const char *inside, hid_t list, size_t i) {
+  char name[1024] = "", dataset[1024] = "";
+  H5Pget_virtual_filename(list, i, name, sizeof name);
+  H5Pget_virtual_dsetname(list, i, dataset, sizeof dataset);
+  if (strchr(name, '%') != NULL || strchr(dataset, '%') != NULL) return FSL_OK; /* as many as there are */
+  const hid_t file = open_source(ctx, path, strcmp(name, ".") == 0 ? path : name);
+  const bool found = file >= 0 && exists(file, dataset);
+  if (file >= 0) H5Fclose(file);
+  return found ? FSL_OK
+               : fsl_fail(ctx, FSL_EINPUT,
+                          "%s: '%s' is a virtual dataset whose source '%.200s' in the file %.200s is missing", path,
+                          inside, dataset, name);
+}
+
+fsl_status fsl_hdf5_expect_sources(fsl_ctx *ctx, const char *path, const char *inside, hid_t dataset) {
+  size_t n = 0;
+  fsl_status status = FSL_OK;
+  const hid_t list = H5Dget_create_plist(dataset);
+  if (H5Pget_layout(list) == H5D_VIRTUAL) H5Pget_virtual_count(list, &n);
+  for (size_t i = 0; i < n && status == FSL_OK; i++) {
+    status = fsl_check_stop(ctx);
+    if (status == FSL_OK) status = expect_source(ctx, path, inside, list, i);
+  }
+  H5Pclose(list);
+  return status;
 }
