@@ -156,7 +156,7 @@ $(BUILD)/fslens-test: $(APP_OBJ) $(KINDS_OBJ) $(BUILD)/libfslens.a
 
 # fslens whose calls of the system and of the allocator fail on demand (see tests/faults/faults.c).
 FAULTS := malloc calloc realloc aligned_alloc strdup realpath opendir pthread_create open close read pread write pwrite \
-  writev fcntl ftruncate fsync fdatasync rename fsl_arena_get
+  writev fcntl ftruncate fsync fdatasync rename fsl_arena_get fsl_arena_get_unset
 FAULTS_OBJ := $(BUILD)/tests/faults/faults.o
 $(BUILD)/fslens-faults: $(APP_OBJ) $(FAULTS_OBJ) $(BUILD)/libfslens.a
 	$(MPICC) $(SAN_FLAGS) $(FAULTS:%=-Wl,--wrap=%) -o $@ $(APP_OBJ) $(FAULTS_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS)

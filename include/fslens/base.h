@@ -46,6 +46,9 @@ fsl_arena *fsl_arena_create(size_t cap);
 void fsl_arena_destroy(fsl_arena *arena);
 /* n items of `size` bytes each, zeroed, aligned to 64 bytes. NULL on overflow, cap or exhaustion. */
 void *fsl_arena_get(fsl_arena *arena, size_t n, size_t size);
+/* The same without the zeros, for large arrays that are filled block by block: the system hands out their memory as it
+ * is filled, not all at once, which would take seconds that no stop can interrupt. */
+void *fsl_arena_get_unset(fsl_arena *arena, size_t n, size_t size);
 /* Everything taken after the mark is given back by the release. */
 fsl_arena_mark fsl_arena_now(const fsl_arena *arena);
 void fsl_arena_release(fsl_arena *arena, fsl_arena_mark mark);

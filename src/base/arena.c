@@ -76,14 +76,18 @@ static bool add_chunk(fsl_arena *arena, size_t at_least) {
   return true;
 }
 
+static size_t whole_units(size_t bytes) {
+  return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 static void *refuse(fsl_arena *arena) {
   arena->refused++;
   return NULL;
 }
 
-void *fsl_arena_get(fsl_arena *arena, size_t n, size_t size) {
+void *fsl_arena_get_unset(fsl_arena *arena, size_t n, size_t size) {
   if (size != 0 && n > (SIZE_MAX - ALIGNMENT) / size) return refuse(arena);
-  const size_t bytes = (n * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  const size_t bytes = whole_units(n * size);
   if (arena->cap != 0 && (bytes > arena->cap || arena->held > arena->cap - bytes)) return refuse(arena);
   chunk *c = arena->last;
   if ((c == NULL || c->size - c->used < bytes) && !add_chunk(arena, bytes)) return refuse(arena);
@@ -92,7 +96,12 @@ void *fsl_arena_get(fsl_arena *arena, size_t n, size_t size) {
   c->used += bytes;
   arena->held += bytes;
   if (arena->held > arena->peak) arena->peak = arena->held;
-  return memset(room, 0, bytes);
+  return room;
+}
+
+void *fsl_arena_get(fsl_arena *arena, size_t n, size_t size) {
+  void *const room = fsl_arena_get_unset(arena, n, size);
+  return room == NULL ? NULL : memset(room, 0, whole_units(n * size));
 }
 
 fsl_arena_mark fsl_arena_now(const fsl_arena *arena) {

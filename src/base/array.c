@@ -27,9 +27,9 @@ fsl_status fsl_array_new(fsl_ctx *ctx, const char *path, size_t rank, const size
     n *= (double)shape[i];
   }
   FSL_TRY(fsl_array_fits(ctx, path, n));
-  FSL_GET(ctx, *data, (size_t)n + 1);
+  *data = fsl_arena_get_unset(ctx->arena, (size_t)n + 1, sizeof **data);
   out->data = *data;
-  return FSL_OK;
+  return *data != NULL ? FSL_OK : fsl_fail(ctx, FSL_ENOMEM, "%s: out of memory for %.0f values", path, n);
 }
 
 const char *fsl_array_names(fsl_ctx *ctx, const char *wanted, size_t n, const char *const *names) {

@@ -4,6 +4,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <endian.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,8 @@ struct fsl_hasher {
 enum { TAG_TEXT = 1, TAG_INTEGER, TAG_REAL, TAG_REALS, TAG_BYTES, TAG_HASH };
 
 static void put_u64(uint64_t value, uint8_t bytes[8]) {
-  for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(value >> (8 * i));
+  const uint64_t little = htole64(value);
+  memcpy(bytes, &little, sizeof little);
 }
 
 static void add_u64(fsl_hasher *hasher, uint64_t value) {

@@ -255,6 +255,7 @@ static fsl_status create(fsl_ctx *ctx, const void *params, const fsl_prior_setti
   rows r;
   fsl_array x, labels;
   FSL_TRY(read_arrays(ctx, p, &x, &labels, bad));
+  FSL_TRY(fsl_check_stop(ctx));
   FSL_TRY(take_samples(ctx, p, x, &r));
   *bad = "shape";
   FSL_TRY(check_shape(ctx, p, r.d));
@@ -263,7 +264,9 @@ static fsl_status create(fsl_ctx *ctx, const void *params, const fsl_prior_setti
   out->mode_names = all;
   if (p->labels != NULL) FSL_TRY(take_labels(ctx, p, labels, &r, &out->mode_names));
   *bad = "file";
+  FSL_TRY(fsl_check_stop(ctx));
   FSL_TRY(hash_content(ctx, &r, labels, &out->content));
+  FSL_TRY(fsl_check_stop(ctx));
   if (!smooth && setting->simulated_y) FSL_TRY(hold_out(ctx, p, setting->seed, &r, out));
   FSL_TRY(find_modes(ctx, &r));
   out->d = r.d;

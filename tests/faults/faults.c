@@ -170,6 +170,13 @@ void *__wrap_fsl_arena_get(fsl_arena *arena, size_t n, size_t size) {
   return fails(ARENA, ENOMEM) ? __real_fsl_arena_get(arena, SIZE_MAX, SIZE_MAX) : __real_fsl_arena_get(arena, n, size);
 }
 
+void *__real_fsl_arena_get_unset(fsl_arena *arena, size_t n, size_t size);
+
+void *__wrap_fsl_arena_get_unset(fsl_arena *arena, size_t n, size_t size) {
+  return fails(ARENA, ENOMEM) ? __real_fsl_arena_get_unset(arena, SIZE_MAX, SIZE_MAX)
+                              : __real_fsl_arena_get_unset(arena, n, size);
+}
+
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
 int __real_fcntl(int file, int command, ...);
