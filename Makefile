@@ -117,7 +117,7 @@ bench-readme: ## put the last benchmark's table and plot into README.md
 
 # ---- tests -----------------------------------------------------------------------------------------------------
 # The runner's decisions are pure functions: tested without MPI.
-PURE_OBJ := $(patsubst %,$(BUILD)/src/runner/%.o,schedule progress speaker suspects calibration overdue records turns)
+PURE_OBJ := $(patsubst %,$(BUILD)/src/runner/%.o,schedule progress speaker suspects calibration overdue records turns launch restart)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)

@@ -4,6 +4,7 @@
 #include "commands/run_options.h"
 
 #include "base/text.h"
+#include "runner/launch.h"
 #include "runner/restart.h"
 
 #include <errno.h>
@@ -113,11 +114,13 @@ static void become_command(const supervisor *s, char **command) {
   _exit(FSL_EXIT_USAGE);
 }
 
-/* Every signal asks for a stop; SIGINT after another ends at once. */
+/* Every signal asks for a stop; SIGINT after another ends at once. It goes to the whole process group: where the
+ * launcher is a shell script, as Intel's mpirun, the script passes nothing on. The ranks of every MPI have groups of
+ * their own. */
 static void pass_on(supervisor *s, int signal_number) {
   const bool at_once = signal_number == SIGINT && s->signals > 0;
   s->signals++;
-  if (s->child > 0) kill(at_once ? -s->child : s->child, at_once ? SIGKILL : SIGUSR1);
+  if (s->child > 0) kill(-s->child, at_once ? SIGKILL : SIGUSR1);
 }
 
 /* Waits for a signal, or `seconds` (INFINITY: for ever). */
@@ -128,9 +131,38 @@ static void wait_for_signal(supervisor *s, double seconds) {
   if (got == SIGUSR1 || got == SIGTERM || got == SIGINT) pass_on(s, got);
 }
 
+/* How a process group ends. */
+typedef struct group_end {
+  int first, last; /* wait statuses of the command itself, and of the process that ended last */
+  bool killed;     /* a signal ended the command itself */
+  double ended;    /* when the command ended; INFINITY: not yet */
+} group_end;
+
+static void reap(const supervisor *s, group_end *end) {
+  int status;
+  for (pid_t pid; (pid = waitpid(-s->child, &status, WNOHANG)) > 0;) {
+    end->last = status;
+    if (pid != s->child) continue;
+    end->first = status;
+    end->killed = WIFSIGNALED(status);
+    end->ended = fsl_now();
+  }
+}
+
+/* Waits for the whole process group. What a signal orphaned works on, as an mpirun whose script was ended: it is waited
+ * for, and its status counts. What a command leaves behind that ended by itself has no more to do. */
+static int wait_for_group(supervisor *s) {
+  static const double patience = 10, glance = 0.05;
+  group_end end = {.ended = INFINITY};
+  for (reap(s, &end); isinf(end.ended) || kill(-s->child, 0) == 0; reap(s, &end)) {
+    if (!end.killed && fsl_now() > end.ended + patience) kill(-s->child, SIGKILL);
+    wait_for_signal(s, isinf(end.ended) ? INFINITY : glance);
+  }
+  return end.killed ? end.last : end.first;
+}
+
 /* Runs the command to its end: its exit status, 128 + n after signal n. */
 static int run_once(supervisor *s, bool first) {
-  int status;
   char **const command = make_command(s, first);
   s->child = command == NULL ? -1 : fork();
   if (s->child == 0) become_command(s, command);
@@ -138,8 +170,11 @@ static int run_once(supervisor *s, bool first) {
     fprintf(stderr, "fslens supervise: cannot start a process: %s\n", strerror(errno));
     return 1;
   }
-  while (waitpid(s->child, &status, WNOHANG) == 0) wait_for_signal(s, INFINITY);
+  setpgid(s->child, s->child); /* as the child does: whoever comes first */
+  const int status = wait_for_group(s);
   s->child = 0;
+  while (waitpid(-1, NULL, WNOHANG) > 0) {
+  } /* ranks that outlived their launcher */
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -150,8 +185,7 @@ static void pause_for(supervisor *s, double seconds) {
 
 /* ---- what the journal says --------------------------------------------------------------------------------------- */
 
-/* A rank that dies makes mpirun end the others with SIGTERM, which the run takes for a wish to stop: the exit status
- * says that it was a death, and the journal must know. */
+/* Says in the journal that its last run died. */
 static fsl_status mark_death(fsl_ctx *ctx, const char *path, const fsl_journal_contents *contents) {
   static const double patience = 10;
   fsl_journal_contents before;
@@ -169,8 +203,8 @@ static fsl_status read_journal(fsl_ctx *ctx, const supervisor *s, fsl_ending *ou
   out->records = contents.n_records;
   if (contents.n_runs == 0) return FSL_OK;
   out->reason = contents.runs[contents.n_runs - 1].reason;
-  const bool died = out->status > 128 && !out->asked && out->reason == FSL_END_STOPPED;
-  return died ? mark_death(ctx, s->journal, &contents) : FSL_OK;
+  out->began = contents.runs[contents.n_runs - 1].began;
+  return fsl_restart_was_death(out) ? mark_death(ctx, s->journal, &contents) : FSL_OK;
 }
 
 static void look(const supervisor *s, fsl_ending *out) {
@@ -180,17 +214,27 @@ static void look(const supervisor *s, fsl_ending *out) {
   fsl_arena_destroy(ctx.arena);
 }
 
+static void say_why(const supervisor *s, const fsl_restarts *restarts, const fsl_ending *ending, fsl_verdict verdict) {
+  if (verdict.gave_up == FSL_NO_PROGRESS)
+    fprintf(stderr, "fslens supervise: gave up after %u crashes in a row that finished no job\n", restarts->fruitless);
+  if (verdict.gave_up == FSL_NEVER_BEGAN)
+    fprintf(
+        stderr,
+        "fslens supervise: %s ended with %d before the run began, so it is not started again; what it says above is "
+        "the reason\n",
+        s->words[0], ending->status);
+}
+
 static int supervise(supervisor *s) {
   fsl_ending before = {0};
   look(s, &before);
-  fsl_restarts restarts = {.records = before.records};
+  fsl_restarts restarts = {.records = before.records, .began = before.began};
   for (bool first = true;; first = false) {
     fsl_ending ending = {.status = run_once(s, first)};
     ending.asked = s->signals > 0;
     look(s, &ending);
     const fsl_verdict verdict = fsl_restart_decide(&restarts, &ending);
-    if (verdict.gave_up)
-      fprintf(stderr, "fslens supervise: gave up after %u crashes in a row that finished no job\n", restarts.fruitless);
+    say_why(s, &restarts, &ending, verdict);
     if (!verdict.again) return verdict.status;
     fprintf(stderr, "fslens supervise: the run ended with %d; it starts again in %g s\n", ending.status, verdict.pause);
     pause_for(s, verdict.pause);
@@ -211,13 +255,14 @@ static void await_signals(supervisor *s) {
   sigaddset(&s->awaited, SIGTERM);
   sigaddset(&s->awaited, SIGINT);
   sigprocmask(SIG_BLOCK, &s->awaited, &s->old);
+  prctl(PR_SET_CHILD_SUBREAPER, 1); /* what its command leaves behind is its own to wait for */
 }
 
 int fsl_command_supervise(int argc, char **argv) {
   supervisor s = {.arena = fsl_arena_create(0)};
   fsl_arguments arguments;
   int exit_status = 1;
-  if (getenv("OMPI_COMM_WORLD_SIZE") != NULL) {
+  if (getenv("OMPI_COMM_WORLD_SIZE") != NULL || fsl_launch_read(environ, getpid()).processes > 1) {
     fprintf(stderr, "fslens supervise: start it outside mpirun: fslens supervise -- mpirun ...\n");
     exit_status = FSL_EXIT_USAGE;
   } else if (s.arena != NULL && fsl_arguments_read(s.arena, &usage, argc, argv, &arguments, &exit_status) &&

@@ -3,6 +3,7 @@
 
 #include "runner/alone.h"
 #include "runner/groups.h"
+#include "runner/launch.h"
 #include "runner/master.h"
 #include "runner/memory.h"
 #include "runner/nap.h"
@@ -15,6 +16,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct process {
   bool has_mpi;
@@ -27,16 +29,9 @@ static void write_log(void *self, fsl_log_level level, const char *text) {
 
 /* ---- MPI --------------------------------------------------------------------------------------------------------- */
 
-/* Set by mpirun (Open MPI 4 and 5, MPICH) and srun; without them one process does everything and needs no MPI. */
-static bool launched_by_mpi(void) {
-  static const char *const signs[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
-  for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-    if (getenv(signs[i]) != NULL) return true;
-  return false;
-}
-
-static process start_process(void) {
-  process p = {.has_mpi = launched_by_mpi(), .rank = 0, .size = 1};
+/* Without mpirun or srun one process does everything and needs no MPI. */
+static process start_process(const fsl_launch *launch) {
+  process p = {.has_mpi = launch->by_mpi, .rank = 0, .size = 1};
   fsl_signals_install();
   fsl_nap_setup();
   if (!p.has_mpi) return p;
@@ -45,6 +40,22 @@ static process start_process(void) {
   MPI_Comm_rank(MPI_COMM_WORLD, &p.rank);
   MPI_Comm_size(MPI_COMM_WORLD, &p.size);
   return p;
+}
+
+/* The processes of another MPI's launcher know nothing of each other: each would do the whole campaign. */
+static fsl_status check_launch(fsl_ctx *ctx, const process *p, const fsl_launch *launch) {
+  char library[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length;
+  if (p->size > 1 || launch->processes <= 1) return FSL_OK;
+  MPI_Get_library_version(library, &length);
+  library[strcspn(library, ",\n")] = '\0';
+  return fsl_fail(
+      ctx, FSL_EINPUT,
+      "%s started %d processes, but this fslens sees 1: it was built with another MPI. Start it with the "
+      "mpirun of %s, %sor build it with this one's compiler (make MPICC=...); to run one process on its own, "
+      "unset %s",
+      launch->launcher, launch->processes, library,
+      strcmp(launch->launcher, "srun") == 0 ? "or with srun --mpi=pmix or --mpi=pmi2, " : "", launch->variable);
 }
 
 /* ---- the spec, the same on every rank ---------------------------------------------------------------------------- */
@@ -205,14 +216,17 @@ static fsl_status run(fsl_ctx *ctx, const process *p, const fsl_run_options *opt
  * the first nonzero status of any rank wins, and it must be the master's. */
 int fsl_run_campaign(const fsl_run_options *options) {
   static const double pace = 10; /* seconds between two lines on how far it is */
-  const process p = start_process();
+  const fsl_launch launch = fsl_launch_read(environ, getpid());
+  const process p = start_process(&launch);
   fsl_run_options own = *options;
   if (p.rank == 0) own.speaker = fsl_speaker_create(options->progress, stderr, pace);
   const fsl_log log = {.self = own.speaker, .level = options->log_level, .write = write_log};
   fsl_ctx ctx = {.arena = fsl_arena_create(0), .team = &fsl_team_solo, .log = &log, .stop = fsl_signals_stop()};
   outcome out = {0};
-  const fsl_status status = run(&ctx, &p, &own, &out);
-  if (status != FSL_OK && ctx.error[0] != '\0') fsl_speaker_say(own.speaker, stderr, "", ctx.error);
+  const fsl_status launched = check_launch(&ctx, &p, &launch);
+  const fsl_status status = launched == FSL_OK ? run(&ctx, &p, &own, &out) : launched;
+  if (status != FSL_OK && ctx.error[0] != '\0' && (launched == FSL_OK || launch.first))
+    fsl_speaker_say(own.speaker, stderr, "", ctx.error);
   fsl_arena_destroy(ctx.arena);
   const int exit_status = p.rank == 0 ? fsl_exit_status(status, out.exit_status) : 0;
   if (status != FSL_OK && exit_status == 75)

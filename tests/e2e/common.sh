@@ -8,6 +8,8 @@ PYTHON=${PYTHON:-python3}
 here=$(mktemp -d "${WORK:-${TMPDIR:-/tmp}}/fslens-XXXXXX")
 trap 'rm -rf "$here"' EXIT
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1
+# What starts ranks: Open MPI 4 and 5, MPICH and Intel MPI all take this option, which hydra does not need.
+read -ra mpirun <<<"${FSLENS_MPIRUN:-mpirun} --map-by :OVERSUBSCRIBE"
 
 # report WHAT STATUS
 report() {

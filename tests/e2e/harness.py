@@ -10,7 +10,7 @@ import uuid
 import compare_results
 import h5py
 
-MPIRUN = ["mpirun", "--map-by", ":OVERSUBSCRIBE"]
+MPIRUN = os.environ.get("FSLENS_MPIRUN", "mpirun").split() + ["--map-by", ":OVERSUBSCRIBE"]
 MOST_SHOWN = 8
 HOLDS = "another run is using it"
 
@@ -84,7 +84,7 @@ class Marked:
     def rank(self, rank):
         """The process of a rank, or None."""
         for pid, environment in self.processes().items():
-            if environment.get("OMPI_COMM_WORLD_RANK") == str(rank):
+            if str(rank) in (environment.get("OMPI_COMM_WORLD_RANK"), environment.get("PMI_RANK")):
                 return pid
         return None
 

@@ -66,8 +66,9 @@ static call call_named(const char *name) {
 }
 
 static void read_plan(void) {
-  const char *const text = getenv("FSL_FAULT"), *const rank = getenv("FSL_FAULT_RANK"),
-                    *const mine = getenv("OMPI_COMM_WORLD_RANK");
+  const char *const text = getenv("FSL_FAULT"), *const rank = getenv("FSL_FAULT_RANK");
+  const char *const open_mpi = getenv("OMPI_COMM_WORLD_RANK"), *const mine =
+                                                                   open_mpi == NULL ? getenv("PMI_RANK") : open_mpi;
   char name[16], how[8] = "";
   if (text == NULL || (rank != NULL && mine != NULL && strcmp(rank, mine) != 0)) return;
   if (sscanf(text, "%15[^:]:%ld:%7s", name, &the_plan.at, how) < 2) abort();

@@ -22,7 +22,7 @@ budget: none
 EOF
 }
 group() { # SECONDS SPEC OUT: five ranks, of which four share every job they can
-  timeout "$1" mpirun --map-by :OVERSUBSCRIBE -n 5 "$fslens" run "$2" -o "$3" --progress none --group 4
+  timeout "$1" "${mpirun[@]}" -n 5 "$fslens" run "$2" -o "$3" --progress none --group 4
 }
 
 starved="{name: first 0, kind: test-starve, rank: 0}, {name: later 1, kind: test-starve, rank: 1, when: later},
@@ -39,7 +39,7 @@ check "each such job says which rank and why; the others have the bytes of a lon
 rank_of() { # PID RANK
   local child
   for child in $(pgrep -P "$1"); do
-    if tr '\0' '\n' <"/proc/$child/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$2"; then
+    if tr '\0' '\n' <"/proc/$child/environ" 2>/dev/null | grep -qEx "(OMPI_COMM_WORLD|PMI)_RANK=$2"; then
       echo "$child"
       return
     fi
@@ -52,7 +52,10 @@ stop_one() {
   local run status
   group 60 "$here/long.yaml" "$here/long.h5" &
   run=$!
-  until [ -n "$(rank_of $run 4)" ]; do sleep 0.1; done
+  until [ -n "$(rank_of $run 4)" ]; do
+    kill -0 $run || return 1
+    sleep 0.1
+  done
   sleep 2
   kill -USR1 "$(rank_of $run 4)"
   wait $run

@@ -6,7 +6,7 @@ same() { "$PYTHON" "$root/tests/e2e/compare_results.py" "$1" "$2"; }
 ranks() { # N OUT OPTIONS...
   local n=$1 out=$2
   shift 2
-  mpirun --map-by :OVERSUBSCRIBE -n "$n" "$FSLENS" run "$spec" -o "$out" --progress none "$@"
+  "${mpirun[@]}" -n "$n" "$FSLENS" run "$spec" -o "$out" --progress none "$@"
 }
 
 check "one process without mpirun finishes" "$FSLENS" run "$spec" -o "$here/alone.h5" --progress none
@@ -23,7 +23,7 @@ missing() { "$PYTHON" -c "import h5py, sys; print((h5py.File(sys.argv[1])['statu
 
 # A stop that was asked for: what is finished stays, and the rest follows.
 stop_early() {
-  (exec mpirun --map-by :OVERSUBSCRIBE -n 3 "$FSLENS" run "$spec" -o "$here/stopped.h5" --progress none) &
+  (exec "${mpirun[@]}" -n 3 "$FSLENS" run "$spec" -o "$here/stopped.h5" --progress none) &
   local run=$! waited=0 status
   until [ -e "$here/stopped.journal" ] && [ "$(stat -c %s "$here/stopped.journal")" -gt 3000 ]; do
     sleep 0.02
