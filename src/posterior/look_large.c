@@ -11,9 +11,9 @@
 
 #include "base/linalg.h"
 
-/* Components per product, their products with all states of a tile in doubles, and the states of a tile: a multiple of
- * 32, for which no BLAS has a remainder. */
-enum { COMPONENTS = 1024, TABLE = 1 << 24, MOST_STATES = 256, LEAST_STATES = 32 };
+/* Components per product, their products with all states of a tile in floats, and the states of a tile: a multiple of
+ * 32, for which no BLAS has a remainder. In double precision half as many. */
+enum { COMPONENTS = 1024, TABLE = 1 << 24, MOST_STATES = 256, LEAST_STATES = 64 };
 enum { CROWD = 16 };                 /* more than n/CROWD components that may count: in double precision */
 static const double negligible = 44; /* powers of 2 */
 static const double accurate = 1e-9; /* a worst-case bound of a logit: what is left is about a hundredth of it */
@@ -28,7 +28,7 @@ typedef struct screen {
   double *at;                 /* (groups, states, d): x/a in the group's coordinates */
   double *centred, *atoms;    /* (states, d), (COMPONENTS, d) about the group's centre; floats where single */
   double *square;             /* (groups, states): |x/a - centre|^2 */
-  double *product;            /* (states, n); floats where single */
+  void *product;              /* (states, n) floats, or half as many rows of doubles */
   double *logit;              /* n, of one state */
   uint32_t *found;            /* n: components that may count */
   fsl_look look;
@@ -37,6 +37,7 @@ typedef struct screen {
 static fsl_status open_screen(fsl_ctx *ctx, const fsl_law_view *view, size_t n_modes, screen *s) {
   const size_t d = view->law->d, n = view->groups.n_components, fits = TABLE / n / LEAST_STATES * LEAST_STATES;
   const size_t states = fits < LEAST_STATES ? LEAST_STATES : fits > MOST_STATES ? MOST_STATES : fits;
+  float *table;
   *s = (screen){.view = view, .d = d, .n = n, .states = states, .look = {.n_modes = n_modes, .lanes = 1}};
   FSL_GET(ctx, s->rotated, states * d);
   FSL_GET(ctx, s->scaled, states * d);
@@ -44,7 +45,8 @@ static fsl_status open_screen(fsl_ctx *ctx, const fsl_law_view *view, size_t n_m
   FSL_GET(ctx, s->centred, states * d);
   FSL_GET(ctx, s->atoms, COMPONENTS * d);
   FSL_GET(ctx, s->square, view->groups.n * states);
-  FSL_GET(ctx, s->product, states * n);
+  FSL_GET(ctx, table, states * n);
+  s->product = table;
   FSL_GET(ctx, s->logit, n);
   FSL_GET(ctx, s->found, n);
   FSL_GET(ctx, s->look.max, 1);
@@ -53,13 +55,17 @@ static fsl_status open_screen(fsl_ctx *ctx, const fsl_law_view *view, size_t n_m
   return FSL_OK;
 }
 
+/* Of the table, whose bytes are the same in either precision. */
+static size_t rows_of(const screen *s) {
+  return s->single ? s->states : s->states / 2;
+}
+
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
 /* Four at once, for compilers that do not find that by themselves. */
 enum { LANES = 4 };
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(8), may_alias));
 typedef float narrow_lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
-typedef int64_t mask __attribute__((vector_size(LANES * sizeof(int64_t))));
 
 static void subtract(size_t d, const double *row, const double *centre, double *out) {
   size_t j = 0;
@@ -92,7 +98,7 @@ static fsl_status load_states(fsl_ctx *ctx, screen *s, size_t g, const double *x
   double *const at = s->at + g * s->states * s->d;
   FSL_TRY(fsl_group_states(ctx, group, noised, s->count, s->d, x, s->rotated, s->scaled));
   for (size_t i = 0; i < s->count * s->d; ++i) at[i] = s->scaled[i] / a;
-  memset(s->centred, 0, s->states * s->d * sizeof *s->centred);
+  memset(s->centred, 0, rows_of(s) * s->d * sizeof *s->centred);
   centre_rows(s->single, s->count, s->d, at, centre, s->centred);
   for (size_t i = 0; i < s->count; ++i) {
     double sum = 0.0;
@@ -104,14 +110,14 @@ static fsl_status load_states(fsl_ctx *ctx, screen *s, size_t g, const double *x
 
 /* Columns first .. first + n - 1 of the table: the states times components `from` on of a block. */
 static void multiply(screen *s, const fsl_block *block, size_t from, size_t n, size_t first) {
-  const blasint states = (blasint)s->states, d = (blasint)s->d, all = (blasint)s->n, m = (blasint)n;
+  const blasint states = (blasint)rows_of(s), d = (blasint)s->d, all = (blasint)s->n, m = (blasint)n;
   centre_rows(s->single, n, s->d, block->x + from * s->d, block->arrangement->centre, s->atoms);
   if (s->single)
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, states, m, d, 1.0F, (const float *)(void *)s->centred, d,
-                (const float *)(void *)s->atoms, d, 0.0F, (float *)(void *)s->product + first, all);
+                (const float *)(void *)s->atoms, d, 0.0F, (float *)s->product + first, all);
   else
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, states, m, d, 1.0, s->centred, d, s->atoms, d, 0.0,
-                s->product + first, all);
+                (double *)s->product + first, all);
 }
 
 static fsl_status fill_table(fsl_ctx *ctx, screen *s, const double *x) {
@@ -146,9 +152,9 @@ static double error_bound(const screen *s, size_t g, size_t state) {
 /* Entries at .. at + LANES - 1 of the table. */
 static inline void products_at(const screen *s, size_t at, lanes *out) {
   if (s->single)
-    *out = __builtin_convertvector(*(const narrow_lanes *)((const float *)(const void *)s->product + at), lanes);
+    *out = __builtin_convertvector(*(const narrow_lanes *)((const float *)s->product + at), lanes);
   else
-    *out = *(const lanes *)(s->product + at);
+    *out = *(const lanes *)((const double *)s->product + at);
 }
 
 /* out (n) of a group by expanded squares, and their largest value. */
@@ -157,20 +163,19 @@ static double expand(const screen *s, size_t g, size_t first, size_t state, doub
   const fsl_arrangement *const known = noised->block.arrangement;
   const double h = precision_of(noised), own = noised->constant - h * s->square[g * s->states + state];
   const size_t at = state * s->n + first, n = noised->block.n;
-  lanes top = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
+  double top[LANES] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
   size_t i = 0;
   for (; i + LANES <= n; i += LANES) {
-    lanes logit;
-    products_at(s, at + i, &logit);
-    logit =
-        (*(const lanes *)(known->log_weight + i) - h * *(const lanes *)(known->square + i)) + (own + 2.0 * h * logit);
-    const mask above = logit > top;
-    *(lanes *)(out + i) = logit;
-    top = (lanes)(((mask)logit & above) | ((mask)top & ~above));
+    lanes product;
+    products_at(s, at + i, &product);
+    *(lanes *)(out + i) =
+        (*(const lanes *)(known->log_weight + i) - h * *(const lanes *)(known->square + i)) + (own + 2.0 * h * product);
+    for (size_t k = 0; k < LANES; ++k) top[k] = out[i + k] > top[k] ? out[i + k] : top[k];
   }
   double most = fmax(fmax(top[0], top[1]), fmax(top[2], top[3]));
   for (; i < n; ++i) {
-    const double product = s->single ? (double)((const float *)(const void *)s->product)[at + i] : s->product[at + i];
+    const double product =
+        s->single ? (double)((const float *)s->product)[at + i] : ((const double *)s->product)[at + i];
     out[i] = (known->log_weight[i] - h * known->square[i]) + (own + 2.0 * h * product);
     most = fmax(most, out[i]);
   }
@@ -258,14 +263,17 @@ typedef struct rest {
   double *x;            /* (states of a tile, d) */
 } rest;
 
+/* Double precision, in tiles. */
 static fsl_status look_at_rest(fsl_ctx *ctx, screen *s, rest *r, fsl_look_take *take, void *out) {
   const bool single = s->single;
   s->single = false;
-  s->count = r->count;
-  if (r->count > 0) FSL_TRY(fill_table(ctx, s, r->x));
-  for (size_t i = 0; i < r->count; ++i) {
-    (void)look_at(s, i);
-    take(&s->look, 0, r->state[i], true, out);
+  for (size_t done = 0; done < r->count; done += rows_of(s)) {
+    s->count = r->count - done < rows_of(s) ? r->count - done : rows_of(s);
+    FSL_TRY(fill_table(ctx, s, r->x + done * s->d));
+    for (size_t i = 0; i < s->count; ++i) {
+      (void)look_at(s, i);
+      take(&s->look, 0, r->state[done + i], true, out);
+    }
   }
   r->count = 0;
   s->single = single;
@@ -294,13 +302,12 @@ fsl_status fsl_look_large(fsl_ctx *ctx, const fsl_law_view *view, size_t n, cons
   FSL_GET(ctx, r.state, s.states);
   FSL_GET(ctx, r.x, s.states * s.d);
   s.single = true;
-  for (size_t done = 0; done < n; done += s.states) {
-    s.count = n - done < s.states ? n - done : s.states;
-    const size_t count = s.count;
+  for (size_t done = 0, count; done < n; done += count) {
+    s.count = count = n - done < rows_of(&s) ? n - done : rows_of(&s);
     FSL_TRY(fill_table(ctx, &s, x + done * s.d));
     look_at_tile(&s, done, x, take, out, &r);
     const bool crowded = s.single && 2 * r.count > count; /* so will the next tile be */
-    if (r.count > 0) FSL_TRY(look_at_rest(ctx, &s, &r, take, out));
+    FSL_TRY(look_at_rest(ctx, &s, &r, take, out));
     if (crowded) s.single = false;
   }
   return FSL_OK;
