@@ -49,7 +49,7 @@ static fsl_status count_chunk(fsl_ctx *ctx, const fsl_scene *scene, uint64_t tot
 
 static fsl_status count_all(fsl_ctx *ctx, const fsl_scene *scene, const fsl_truth_stream *stream, census *c) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  chunk k;
+  chunk k = {0};
   FSL_GET(ctx, k.x, CHUNK * scene->d);
   FSL_GET(ctx, k.density, CHUNK);
   FSL_GET(ctx, k.mode, CHUNK);
