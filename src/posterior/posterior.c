@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/linalg.h"
+#include "base/sparse.h"
 #include "posterior/arrange.h"
 #include "posterior/internal.h"
 
@@ -176,10 +177,12 @@ static fsl_status population_of_atoms(fsl_ctx *ctx, const fsl_problem *problem, 
 static fsl_status measure_means(fsl_ctx *ctx, fsl_posterior *made, size_t m) {
   const fsl_mixture *prior = &made->prior;
   double *measured;
+  fsl_sparse matrix;
   if (prior->n_covariances != 1 || !prior->covariance->isotropic || prior->covariance->vectors != NULL) return FSL_OK;
   FSL_GET(ctx, measured, prior->n * m);
   FSL_TRY(fsl_check_stop(ctx));
-  fsl_matmul_t(prior->n, prior->d, m, prior->mean, made->matrix, 0, measured);
+  FSL_TRY(fsl_sparse_create(ctx, m, prior->d, made->matrix, &matrix));
+  fsl_sparse_times(&matrix, prior->n, prior->mean, measured);
   made->measured = measured;
   return FSL_OK;
 }

@@ -8,6 +8,7 @@
 #include "fslens/problem.h"
 
 #include "base/linalg.h"
+#include "base/sparse.h"
 
 #include <math.h>
 #include <string.h>
@@ -25,8 +26,10 @@ typedef struct conditioned {
   const double *factor; /* (m, m): L, the Cholesky factor of M S M^T + S_n */
   const double *cross;  /* (d, m): S M^T */
   double log_det;
-  const double *whiten; /* (m, m): L^-1; many components: else NULL */
-  const double *gain;   /* (m, d): L^-1 M S, which takes a whitened residual to a shift of the mean */
+  bool many;          /* conditioned by products: what follows is there */
+  fsl_sparse measure; /* M */
+  fsl_sparse whiten;  /* (m, m): L^-1 */
+  fsl_sparse gain;    /* (d, m): S M^T L^-T, which takes a whitened residual to a shift of the mean */
 } conditioned;
 
 static const double log_two_pi = 1.837877066409345483560659472811235;
@@ -120,16 +123,17 @@ static fsl_status shrink(fsl_ctx *ctx, const fsl_covariance *s, const measuremen
   return FSL_OK;
 }
 
-/* L^-1 and L^-1 M S, for many components. */
+/* L^-1 and S M^T L^-T. */
 static fsl_status prepare_products(fsl_ctx *ctx, const measurement *q, conditioned *c) {
   double *whiten, *gain;
   FSL_GET(ctx, whiten, q->m * q->m);
-  FSL_GET(ctx, gain, q->m * q->d);
+  FSL_GET(ctx, gain, q->d * q->m);
   fsl_triangular_inverse(q->m, c->factor, whiten);
-  fsl_matmul_t(q->m, q->m, q->d, whiten, c->cross, 0, gain);
-  c->whiten = whiten;
-  c->gain = gain;
-  return FSL_OK;
+  fsl_matmul_t(q->d, q->m, q->m, c->cross, whiten, 0, gain);
+  c->many = true;
+  FSL_TRY(fsl_sparse_create(ctx, q->m, q->d, q->matrix, &c->measure));
+  FSL_TRY(fsl_sparse_create(ctx, q->m, q->m, whiten, &c->whiten));
+  return fsl_sparse_create(ctx, q->d, q->m, gain, &c->gain);
 }
 
 /* What the components of covariance s share; of `n` components. */
@@ -195,20 +199,20 @@ static void solve_each(const batch *b) {
 
 /* The same by products. */
 static void solve_all(const batch *b) {
-  const size_t d = b->q->d, m = b->q->m;
-  fsl_matmul_t(b->n, d, m, b->prior_mean, b->q->matrix, 0, b->residual);
+  const size_t m = b->q->m;
+  fsl_sparse_times(&b->shared->measure, b->n, b->prior_mean, b->residual);
   subtract_from_y(b);
-  fsl_matmul_t(b->n, m, m, b->residual, b->shared->whiten, 0, b->whitened);
+  fsl_sparse_times(&b->shared->whiten, b->n, b->residual, b->whitened);
   for (size_t k = 0; k < b->n; k++)
     b->log_factor[b->component[k]] = log_evidence_of(b->q, b->shared, b->whitened + k * m);
-  if (b->mean != NULL) fsl_matmul(b->n, m, d, b->whitened, b->shared->gain, 0, b->shift);
+  if (b->mean != NULL) fsl_sparse_times(&b->shared->gain, b->n, b->whitened, b->shift);
 }
 
 static void condition_batch(const batch *b) {
   const size_t d = b->q->d;
   for (size_t k = 0; k < b->n; k++)
     memcpy(b->prior_mean + k * d, b->prior->mean + b->component[k] * d, d * sizeof(double));
-  (b->shared->whiten == NULL ? solve_each : solve_all)(b);
+  (b->shared->many ? solve_all : solve_each)(b);
   for (size_t k = 0; k < b->n && b->mean != NULL; k++)
     for (size_t j = 0; j < d; j++) b->mean[b->component[k] * d + j] = b->prior_mean[k * d + j] + b->shift[k * d + j];
 }
