@@ -125,7 +125,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
 	$(CC) $(FLAGS) -MMD -MP -MT $@ -MF $@.d $< -o $@ $(WRAP:%=-Wl,--wrap=%) $(PURE_OBJ) $(BUILD)/libfslens.a $(PKG_LIBS) -lcmocka -lpthread
 # Fails these calls where it chooses.
 $(BUILD)/tests/test_job_team: WRAP := fsl_arena_get fsl_check_stop
-$(BUILD)/tests/test_job_shared: WRAP := fsl_posterior_of_training_set
+$(BUILD)/tests/test_job_shared: WRAP := fsl_posterior_of_training_set fsl_law_view_create
 $(BUILD)/tests/test_store_lock: WRAP := fcntl kill
 # Counts them.
 $(BUILD)/tests/test_problem_mixture_large: WRAP := fsl_forward_solve fsl_cholesky fsl_matvec

@@ -9,6 +9,7 @@
 
 #include "job/job.h"
 #include "posterior/create.h"
+#include "posterior/law.h"
 
 #include <string.h>
 
@@ -22,6 +23,15 @@ fsl_status __wrap_fsl_posterior_of_training_set(fsl_ctx *ctx, const fsl_problem 
                                                 const fsl_posterior_setting *setting, fsl_posterior **out) {
   made++;
   return __real_fsl_posterior_of_training_set(ctx, problem, key, n_train, setting, out);
+}
+
+static size_t views; /* of priors at a time, which metrics of modes and regions need */
+
+fsl_status __real_fsl_law_view_create(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, fsl_law_view **out);
+fsl_status __wrap_fsl_law_view_create(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, fsl_law_view **out);
+fsl_status __wrap_fsl_law_view_create(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, fsl_law_view **out) {
+  views++;
+  return __real_fsl_law_view_create(ctx, law, a, v, out);
 }
 
 static const char text[] = "name: shared\n"
@@ -46,13 +56,17 @@ typedef struct campaign {
   fsl_grid grid;
 } campaign;
 
-static void open_campaign(campaign *c) {
+static void open_changed(campaign *c, size_t n, const char *const *changes) {
   const char *errors = "";
   *c = (campaign){.ctx = {.arena = fsl_arena_create(0), .team = &fsl_team_solo}};
   assert_int_equal(
-      fsl_spec_parse(&c->ctx, &fsl_standard_catalog, "shared.yaml", text, strlen(text), 0, NULL, &c->spec, &errors),
+      fsl_spec_parse(&c->ctx, &fsl_standard_catalog, "shared.yaml", text, strlen(text), n, changes, &c->spec, &errors),
       FSL_OK);
   assert_int_equal(fsl_grid_create(&c->ctx, &c->spec, &c->grid), FSL_OK);
+}
+
+static void open_campaign(campaign *c) {
+  open_changed(c, 0, NULL);
 }
 
 /* The data of a job, evaluated in an arena that is gone afterwards, as a worker does it. */
@@ -123,11 +137,29 @@ static void the_cache_gives_way_to_what_a_job_needs(void **state) {
   fsl_arena_destroy(c.ctx.arena);
 }
 
+/* At t = 0 a reference needs the truth's moments and lines: nothing is looked up under the prior there. */
+static void a_reference_at_0_pays_for_no_modes(void **unused) {
+  (void)unused;
+  const char *const change = "metrics=[mode_weight_tv, likelihood_hallucination, sliced_w1]";
+  campaign c;
+  open_changed(&c, 1, &change);
+  fsl_job_cache *const cache = fsl_job_cache_create(0);
+  const fsl_point point = {0, 0, 0, -1, 0, 0, 0};
+  const int64_t job = fsl_grid_find(&c.grid, &c.spec, FSL_JOB_REFERENCE, point);
+  assert_true(cache != NULL && job >= 0);
+  views = 0;
+  data_of(&c, cache, &c.grid.jobs[job]);
+  assert_int_equal(views, c.spec.n_times);
+  fsl_job_cache_destroy(cache);
+  fsl_arena_destroy(c.ctx.arena);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(methods_on_one_training_set_share_its_posterior),
       cmocka_unit_test(a_posterior_beyond_the_cap_is_not_kept),
       cmocka_unit_test(the_cache_gives_way_to_what_a_job_needs),
+      cmocka_unit_test(a_reference_at_0_pays_for_no_modes),
   };
   return cmocka_run_group_tests_name("what jobs share", tests, NULL, NULL);
 }
