@@ -184,15 +184,19 @@ static double expand(const screen *s, size_t g, size_t first, size_t state, doub
 
 /* The logit of component i of a group by differences. */
 static double exact_logit(const screen *s, size_t g, size_t i, size_t state) {
-  enum { PARTS = 8 };
   const fsl_noised_group *const noised = &s->view->noised[g];
   const double *const x = s->at + (g * s->states + state) * s->d, *const mean = noised->block.x + i * s->d;
-  double part[PARTS] = {0}, sum = 0.0;
+  lanes even = {0}, odd = {0};
   size_t j = 0;
-  for (; j + PARTS <= s->d; j += PARTS)
-    for (size_t p = 0; p < PARTS; ++p) part[p] += (x[j + p] - mean[j + p]) * (x[j + p] - mean[j + p]);
+  for (; j + 2 * LANES <= s->d; j += 2 * LANES) {
+    const lanes first = *(const lanes *)(x + j) - *(const lanes *)(mean + j);
+    const lanes second = *(const lanes *)(x + j + LANES) - *(const lanes *)(mean + j + LANES);
+    even += first * first;
+    odd += second * second;
+  }
+  even += odd;
+  double sum = (even[0] + even[1]) + (even[2] + even[3]);
   for (; j < s->d; ++j) sum += (x[j] - mean[j]) * (x[j] - mean[j]);
-  for (size_t p = 0; p < PARTS; ++p) sum += part[p];
   return noised->constant + noised->block.arrangement->log_weight[i] - precision_of(noised) * sum;
 }
 
