@@ -140,14 +140,13 @@ fsl_status fsl_census_prepare(fsl_ctx *ctx, fsl_scene *scene) {
   double *mass, *pooled;
   FSL_TRY(unknown_masses(ctx, scene));
   if (!scene->setting.truth->known) return FSL_OK;
-  if (fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION)) FSL_TRY(fsl_likelihood_prepare(ctx, scene));
   FSL_GET(ctx, mass, scene->n_modes);
   FSL_GET(ctx, pooled, fsl_pooled_modes(scene->n_modes));
   scene->main_mode = main_mode(scene->n_modes, scene->setting.truth->mode_weight);
   census c = {.view = scene->prior_view,
               .modes = fsl_scene_wants_modes(scene),
               .main = fsl_scene_wants(scene, FSL_WITHIN_MODE_SPREAD),
-              .both = fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION) && !isnan(scene->region_threshold),
+              .both = fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION) && fsl_scene_has_region(scene),
               .mass = mass};
   FSL_GET(ctx, c.spread.sum, scene->d);
   if (c.modes || c.both) FSL_TRY(count_all(ctx, scene, &scene->truth, &c));

@@ -68,7 +68,7 @@ FSL_CHECKED fsl_status fsl_scene_key(fsl_ctx *ctx, fsl_key key, const char *purp
 FSL_CHECKED fsl_status fsl_moments_prepare(fsl_ctx *ctx, fsl_scene *scene);
 FSL_CHECKED fsl_status fsl_moments_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value);
 /* modes.c: mode_weight, mode_weight_tv, prior_hallucination; within_mode.c: within_mode_spread;
- * likelihood_hallucination.c. All three measure the truth by one pass over its draws. */
+ * prior_region.c. All three measure the truth by one pass over its draws. */
 FSL_CHECKED fsl_status fsl_census_prepare(fsl_ctx *ctx, fsl_scene *scene);
 FSL_CHECKED fsl_status fsl_modes_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value,
                                        double *mode_weight);
@@ -82,12 +82,16 @@ double fsl_spread_trace(const fsl_spread_sum *spread, size_t d); /* NaN below 30
 FSL_CHECKED fsl_status fsl_within_mode_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch,
                                              double *value);
 
-FSL_CHECKED fsl_status fsl_likelihood_prepare(fsl_ctx *ctx, fsl_scene *scene);
+/* prior_region.c: likelihood_hallucination and escape. Whether a metric asks for the region, and it exists. */
+bool fsl_scene_has_region(const fsl_scene *scene);
+FSL_CHECKED fsl_status fsl_region_prepare(fsl_ctx *ctx, fsl_scene *scene);
 /* How many of n states fit the measurement and lie outside the prior's region. density (n): of p(x_t), where it is
  * known already; else NULL. */
 FSL_CHECKED fsl_status fsl_likelihood_count(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x,
                                             const double *density, size_t *count);
 FSL_CHECKED fsl_status fsl_likelihood_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch,
                                             double *value);
+/* The batch must have its densities. */
+void fsl_escape_grade(const fsl_scene *scene, const fsl_batch *batch, double *value);
 
 #endif

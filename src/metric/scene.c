@@ -88,8 +88,10 @@ fsl_status fsl_scene_create(fsl_ctx *ctx, const fsl_scene_setting *setting, fsl_
   scene->a = setting->t > 0 ? diffusion->a(diffusion, setting->t) : 1;
   scene->v = setting->t > 0 ? diffusion->v(diffusion, setting->t) : 0;
   FSL_TRY(fsl_directions_create(ctx, scene->d, setting->problem->model, &scene->directions));
-  if (fsl_scene_wants_modes(scene) || fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION))
+  if (fsl_scene_wants_modes(scene) || fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION) ||
+      fsl_scene_wants(scene, FSL_ESCAPE))
     FSL_TRY(fsl_law_view_create(ctx, scene->prior, scene->a, scene->v, &scene->prior_view));
+  FSL_TRY(fsl_region_prepare(ctx, scene));
   if (setting->truth->known) FSL_TRY(prepare(ctx, scene));
   FSL_TRY(fsl_census_prepare(ctx, scene));
   *out = scene;
@@ -114,15 +116,15 @@ static fsl_status finite_rows(fsl_ctx *ctx, size_t n, size_t d, const double *x,
   return FSL_OK;
 }
 
-/* Modes, and what likelihood_hallucination needs as it comes with them. */
-static fsl_status assign_modes(fsl_ctx *ctx, const fsl_scene *scene, fsl_batch *batch) {
-  const bool region = scene->setting.truth->known && fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION) &&
-                      !isnan(scene->region_threshold);
+/* Modes and densities, where a metric asks, by one pass: densities come with the modes. */
+static fsl_status look_at_prior(fsl_ctx *ctx, const fsl_scene *scene, fsl_batch *batch) {
+  const bool modes = fsl_scene_wants_modes(scene), escape = fsl_scene_wants(scene, FSL_ESCAPE);
+  const bool region = fsl_scene_has_region(scene) && (escape || (modes && scene->setting.truth->known));
   double *density = NULL;
-  uint32_t *mode;
-  FSL_GET(ctx, mode, batch->n);
+  uint32_t *mode = NULL;
+  if (modes) FSL_GET(ctx, mode, batch->n);
   if (region) FSL_GET(ctx, density, batch->n);
-  FSL_TRY(fsl_law_view_states(ctx, scene->prior_view, batch->n, batch->x, mode, density));
+  if (modes || region) FSL_TRY(fsl_law_view_states(ctx, scene->prior_view, batch->n, batch->x, mode, density));
   batch->mode = mode;
   batch->density = density;
   return FSL_OK;
@@ -168,10 +170,9 @@ fsl_status fsl_scene_grade(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const
   const double lost = (double)(n - batch.n) / (double)n;
   if (fsl_scene_wants(scene, FSL_NONFINITE_FRACTION)) value[FSL_NONFINITE_FRACTION] = lost;
   if (!(lost > most_nonfinite)) {
-    if (fsl_scene_wants_modes(scene)) {
-      FSL_TRY(assign_modes(ctx, scene, &batch));
-      FSL_TRY(fsl_modes_grade(ctx, scene, &batch, value, mode_weight));
-    }
+    FSL_TRY(look_at_prior(ctx, scene, &batch));
+    if (batch.mode != NULL) FSL_TRY(fsl_modes_grade(ctx, scene, &batch, value, mode_weight));
+    if (batch.density != NULL && fsl_scene_wants(scene, FSL_ESCAPE)) fsl_escape_grade(scene, &batch, value);
     if (scene->setting.truth->known) FSL_TRY(grade_against_truth(ctx, scene, &batch, value));
   }
   fsl_arena_release(ctx->arena, mark);

@@ -20,7 +20,7 @@ PROBLEM = ("prior", "forward_model", "noise_level", "observation")
 SIZED = ("prior", "forward_model", "noise_level", "n_train", "replicate", "observation")
 METRICS = (
     "mean_error spread_ratio spread_min spread_max within_mode_spread sliced_w1 max_sliced_w1 mmd2 mode_weight_tv "
-    "prior_hallucination likelihood_hallucination stopping_error score_error score_error_abs path_kl "
+    "prior_hallucination likelihood_hallucination escape stopping_error score_error score_error_abs path_kl "
     "nonfinite_fraction"
 ).split()
 WITHOUT_FLOOR = ("score_error", "score_error_abs", "path_kl", "nonfinite_fraction")

@@ -87,6 +87,7 @@ static void every_metric_has_its_entry(void **state) {
                                                    "mode_weight_tv",
                                                    "prior_hallucination",
                                                    "likelihood_hallucination",
+                                                   "escape",
                                                    "stopping_error",
                                                    "score_error",
                                                    "score_error_abs",

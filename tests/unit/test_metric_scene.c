@@ -209,6 +209,67 @@ static void samples_on_the_measurement_are_likelihood_hallucinations(void **stat
   stop(&w);
 }
 
+/* Far from the measurement and from the prior: no other metric of mass sees them. */
+static void samples_far_from_both_escape(void **state) {
+  (void)state;
+  world w;
+  double x[1000], value[FSL_N_METRICS];
+  const double y = 0.3, t = 0.1, far[] = {16, 1e9, 1e100};
+  const fsl_mixture prior = standard_normal(1);
+  start(&w, &prior, &y, 0.5);
+  fsl_scene *scene = scene_at(&w, t, EVERY);
+  for (int k = 0; k < 3; k++) {
+    for (int i = 0; i < 1000; i++) x[i] = a_at(&w, t) * (i % 2 == 0 ? far[k] : -far[k]);
+    must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, NULL));
+    assert_near(value[FSL_ESCAPE], 0.99, 1e-12);
+    assert_true(value[FSL_LIKELIHOOD_HALLUCINATION] == 0 && value[FSL_MODE_WEIGHT_TV] == 0);
+  }
+  stop(&w);
+}
+
+/* The region of N(0, s^2) ends at 2.576 s; its edge comes from 1e5 draws, which leaves it 1 %. */
+static void escape_is_the_mass_beyond_the_region_less_its_hundredth(void **state) {
+  (void)state;
+  world w;
+  double x[1000], value[FSL_N_METRICS];
+  const double y = 2, t = 0.2;
+  const fsl_mixture prior = standard_normal(1);
+  start(&w, &prior, &y, 0.5);
+  const double edge = gsl_cdf_ugaussian_Pinv(0.995) * sqrt(a_at(&w, t) * a_at(&w, t) + v_at(&w, t));
+  const int outside[] = {0, 9, 11, 250, 1000};
+  fsl_scene *scene = scene_at(&w, t, 1U << FSL_ESCAPE);
+  for (int k = 0; k < 5; k++) {
+    for (int i = 0; i < 1000; i++) x[i] = (i < outside[k] ? 1.03 : 0.97) * (i % 2 == 0 ? edge : -edge);
+    must(fsl_scene_grade(&w.ctx, scene, 1000, x, value, NULL));
+    assert_near(value[FSL_ESCAPE], fmax(outside[k] / 1000. - 0.01, 0), 1e-12);
+  }
+  stop(&w);
+}
+
+static void escape_and_hallucination_share_the_region(void **state) {
+  (void)state;
+  world w;
+  double x[200], both[FSL_N_METRICS], one[FSL_N_METRICS];
+  const double y[] = {1.9, -2.1}, t = 0.05;
+  const fsl_mixture prior = standard_normal(2);
+  start(&w, &prior, y, 0.5);
+  fsl_normals((fsl_key){{6, 8}}, 0, 0, 200, x);
+  for (int i = 0; i < 200; i++) x[i] = a_at(&w, t) * y[i % 2] + 0.5 * x[i];
+  fsl_regions regions = {0};
+  const uint32_t metrics[] = {1U << FSL_ESCAPE, 1U << FSL_LIKELIHOOD_HALLUCINATION};
+  must(fsl_scene_grade(&w.ctx, sharing_scene_at(&w, t, metrics[0] | metrics[1], &regions, NULL), 100, x, both, NULL));
+  assert_int_equal(regions.n, 1);
+  assert_true(both[FSL_ESCAPE] > 0.1 && both[FSL_LIKELIHOOD_HALLUCINATION] > 0);
+  assert_true(both[FSL_LIKELIHOOD_HALLUCINATION] < both[FSL_ESCAPE]);
+  for (int k = 0; k < 2; k++) {
+    const fsl_metric_id id = k == 0 ? FSL_ESCAPE : FSL_LIKELIHOOD_HALLUCINATION;
+    must(fsl_scene_grade(&w.ctx, sharing_scene_at(&w, t, metrics[k], &regions, NULL), 100, x, one, NULL));
+    assert_true(one[id] == both[id]);
+  }
+  assert_int_equal(regions.n, 1);
+  stop(&w);
+}
+
 static void samples_in_an_excluded_atom_are_prior_hallucinations(void **state) {
   (void)state;
   world w;
@@ -417,8 +478,8 @@ static void without_a_truth_nothing_is_graded_against_it(void **state) {
   fsl_scene *scene = scene_at(&w, 0.1, EVERY);
   fsl_normals((fsl_key){{6, 6}}, 0, 0, 100, x);
   must(fsl_scene_grade(&w.ctx, scene, 100, x, value, weight));
-  for (int i = 0; i < FSL_NONFINITE_FRACTION; i++) assert_true(isnan(value[i]));
-  assert_true(value[FSL_NONFINITE_FRACTION] == 0 && weight[0] == 1);
+  for (int i = 0; i < FSL_NONFINITE_FRACTION; i++) assert_true(isnan(value[i]) == (i != FSL_ESCAPE));
+  assert_true(value[FSL_ESCAPE] < 0.1 && value[FSL_NONFINITE_FRACTION] == 0 && weight[0] == 1);
   assert_true(isnan(fsl_scene_true_mode_weight(scene)[0]));
   fsl_floor found;
   must(fsl_scene_floor(&w.ctx, scene, &w.truth.law, 100, key, &found));
@@ -558,6 +619,9 @@ int main(void) {
       cmocka_unit_test(masses_of_three_atoms_are_those_between_their_midpoints),
       cmocka_unit_test(exact_samples_score_at_their_floor),
       cmocka_unit_test(samples_on_the_measurement_are_likelihood_hallucinations),
+      cmocka_unit_test(samples_far_from_both_escape),
+      cmocka_unit_test(escape_is_the_mass_beyond_the_region_less_its_hundredth),
+      cmocka_unit_test(escape_and_hallucination_share_the_region),
       cmocka_unit_test(samples_in_an_excluded_atom_are_prior_hallucinations),
       cmocka_unit_test(what_truth_itself_has_in_excluded_modes_is_no_hallucination),
       cmocka_unit_test(the_ellipsoid_ends_where_it_holds_two_thirds_of_the_noise),

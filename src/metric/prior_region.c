@@ -1,6 +1,6 @@
-/* metric/likelihood_hallucination.c: mass that fits the measurement and not the prior: x_t/a inside the 68 % noise
- * ellipsoid, x_t outside the 99 % highest-density region of p(x_t) (Hyndman 1996: by the 1 % quantile of the density
- * at draws from it). */
+/* metric/prior_region.c: mass outside the 99 % highest-density region of p(x_t) (Hyndman 1996: by the 1 % quantile of
+ * the density at draws from it). escape: all of it; likelihood_hallucination: what fits the measurement, x_t/a inside
+ * the 68 % noise ellipsoid. */
 #include "metric/parts.h"
 
 #include "base/linalg.h"
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 enum { MOST_DRAWS = 100000, CHUNK = 2048 };
+static const double prior_outside = 0.01; /* of the prior's own mass */
 
 /* Draws from the prior at t and the 1 % quantile of its density there. Their key is the prior's, not the problem's, so
  * that all its problems have the same region. */
@@ -54,9 +55,15 @@ static void keep(fsl_regions *regions, const fsl_scene *scene) {
   if (regions->n < FSL_REGIONS) regions->n++;
 }
 
-fsl_status fsl_likelihood_prepare(fsl_ctx *ctx, fsl_scene *scene) {
+bool fsl_scene_has_region(const fsl_scene *scene) {
+  return !isnan(scene->region_threshold);
+}
+
+fsl_status fsl_region_prepare(fsl_ctx *ctx, fsl_scene *scene) {
+  const bool hallucination = scene->setting.truth->known && fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION);
   fsl_regions *const regions = scene->setting.regions;
   scene->region_threshold = NAN;
+  if (!hallucination && !fsl_scene_wants(scene, FSL_ESCAPE)) return FSL_OK;
   scene->ellipsoid = gsl_cdf_chisq_Pinv(0.68, (double)scene->setting.problem->noise.m);
   if (scene->v == 0 && fsl_mixture_is_atomic(scene->prior)) return FSL_OK; /* no density to compare */
   if (is_known(regions, scene, &scene->region_threshold)) return FSL_OK;
@@ -75,6 +82,12 @@ static bool fits_measurement(const fsl_scene *scene, const double *x, double *cl
     sum += z * z;
   }
   return sum <= scene->ellipsoid;
+}
+
+static size_t count_outside(const fsl_scene *scene, size_t n, const double *density) {
+  size_t count = 0;
+  for (size_t i = 0; i < n; i++) count += density[i] < scene->region_threshold;
+  return count;
 }
 
 /* Densities of the states in `which` (n_which), by what is known of all or else for these alone. */
@@ -99,21 +112,25 @@ fsl_status fsl_likelihood_count(fsl_ctx *ctx, const fsl_scene *scene, size_t n, 
   FSL_GET(ctx, y, scene->setting.problem->noise.m);
   FSL_GET(ctx, which, n);
   FSL_GET(ctx, density, n);
-  *count = 0;
   for (size_t i = 0; i < n; i++) {
     if (i % 64 == 0) FSL_TRY(fsl_check_stop(ctx));
     if (fits_measurement(scene, x + i * scene->d, clean, y)) which[used++] = i;
   }
   FSL_TRY(find_densities(ctx, scene, x, used, which, known, density));
-  for (size_t i = 0; i < used; i++) *count += density[i] < scene->region_threshold;
+  *count = count_outside(scene, used, density);
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
 }
 
 fsl_status fsl_likelihood_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value) {
-  if (isnan(scene->region_threshold)) return FSL_OK;
+  if (!fsl_scene_has_region(scene)) return FSL_OK;
   size_t count = 0;
   FSL_TRY(fsl_likelihood_count(ctx, scene, batch->n, batch->x, batch->density, &count));
   value[FSL_LIKELIHOOD_HALLUCINATION] = fmax((double)count / (double)batch->n - scene->true_both, 0);
   return FSL_OK;
+}
+
+void fsl_escape_grade(const fsl_scene *scene, const fsl_batch *batch, double *value) {
+  const double outside = (double)count_outside(scene, batch->n, batch->density) / (double)batch->n;
+  value[FSL_ESCAPE] = fmax(outside - prior_outside, 0);
 }
