@@ -15,6 +15,7 @@ typedef struct table {
   size_t n_used;
   double least_n; /* lower end of the window */
   size_t n_rows;
+  bool has_values, has_zero;
   double *log_n;      /* n_sizes */
   size_t *replicates; /* n_sizes: complete ones */
   double *error;      /* (n_sizes, n_replicates) */
@@ -63,7 +64,10 @@ static fsl_status choose_observations(fsl_ctx *ctx, const fsl_rate_input *in, ta
   bool *present;
   FSL_GET(ctx, present, in->n_sizes);
   FSL_GET(ctx, t->used, in->n_observations);
-  for (size_t i = 0; i < in->n_sizes; i++) present[i] = has_values(in, i);
+  for (size_t i = 0; i < in->n_sizes; i++) {
+    present[i] = has_values(in, i);
+    t->has_values = t->has_values || present[i];
+  }
   for (size_t o = 0; o < in->n_observations; o++) {
     t->used[o] = is_usable(in, present, o);
     if (!t->used[o]) continue;
@@ -91,6 +95,9 @@ static void add_row(const fsl_rate_input *in, size_t size, table *t) {
     if (isfinite(e)) row[n++] = e;
   }
   if (n < FEWEST_REPLICATES) return;
+  double largest = 0;
+  for (size_t r = 0; r < n; r++) largest = fmax(largest, row[r]);
+  t->has_zero = t->has_zero || largest == 0;
   t->replicates[t->n_rows] = n;
   t->log_n[t->n_rows++] = log(in->n_train[size]);
 }
@@ -117,6 +124,14 @@ static fsl_status tabulate(fsl_ctx *ctx, const fsl_rate_input *in, table *t) {
   return FSL_OK;
 }
 
+static fsl_reason why_not_fitted(const fsl_rate_input *in, const table *t) {
+  if (!t->has_values) return FSL_NO_ERRORS;
+  if (in->n_replicates < FEWEST_REPLICATES) return FSL_TOO_FEW_REPLICATES;
+  if (t->n_rows < FEWEST_SIZES) return FSL_TOO_FEW_SIZES;
+  if (!isfinite(t->b)) return FSL_NO_VALUE_AT_INF;
+  return t->has_zero ? FSL_ERROR_IS_ZERO : FSL_HAS_VALUE;
+}
+
 /* ---- the fit --------------------------------------------------------------------------------------------------- */
 
 static double slope_of(const void *self, const double *mean) {
@@ -136,7 +151,10 @@ static fsl_status fit_table(fsl_ctx *ctx, const fsl_rate_input *in, const table 
                                    .key = in->key,
                                    .picks = in->picks};
   FSL_TRY(fsl_bca_interval(ctx, &bootstrap, level, &interval));
-  if (!(interval.high - interval.low <= widest)) return FSL_OK;
+  out->reason = isnan(interval.high - interval.low)      ? FSL_NO_SLOPE
+                : interval.high - interval.low <= widest ? FSL_HAS_VALUE
+                                                         : FSL_WIDE_INTERVAL;
+  if (out->reason != FSL_HAS_VALUE) return FSL_OK;
   out->rate = interval.estimate;
   out->low = interval.low;
   out->high = interval.high;
@@ -148,8 +166,8 @@ static fsl_status fit(fsl_ctx *ctx, const fsl_rate_input *in, fsl_rate *out) {
   FSL_TRY(tabulate(ctx, in, &t));
   out->points = (double)t.n_rows;
   out->left_out = (double)(in->n_sizes - t.n_rows);
-  if (t.n_rows < FEWEST_SIZES || !isfinite(t.b)) return FSL_OK;
-  return fit_table(ctx, in, &t, out);
+  out->reason = why_not_fitted(in, &t);
+  return out->reason == FSL_HAS_VALUE ? fit_table(ctx, in, &t, out) : FSL_OK;
 }
 
 fsl_status fsl_rate_fit(fsl_ctx *ctx, const fsl_rate_input *input, fsl_rate *out) {

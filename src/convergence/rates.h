@@ -4,6 +4,7 @@
 #define FSL_RATES_H
 
 #include "convergence/bootstrap.h"
+#include "metric/reason.h"
 
 typedef struct fsl_rate_input {
   size_t n_sizes, n_replicates, n_observations;
@@ -26,8 +27,9 @@ typedef struct fsl_rate_input {
 typedef struct fsl_rate {
   double rate, low, high; /* slope; 95 % interval; NaN where there is none */
   double floor;
-  double points;   /* sizes used */
-  double left_out; /* sizes left out */
+  double points;     /* sizes used */
+  double left_out;   /* sizes left out */
+  fsl_reason reason; /* why there is no rate */
 } fsl_rate;
 
 enum { FSL_RESAMPLES = 2000 }; /* unless the input says otherwise */

@@ -3,6 +3,7 @@
 #ifndef FSL_METRIC_H
 #define FSL_METRIC_H
 
+#include "metric/reason.h"
 #include "posterior/create.h"
 #include "sampling/sampling.h"
 #include "truth/truth.h"
@@ -42,6 +43,8 @@ typedef struct fsl_metric_info {
 extern const fsl_metric_info fsl_metrics[FSL_N_METRICS];
 /* Whether one of a set of metrics (bit i: metric i) needs the mode of each sample; `mode_weight` comes with them. */
 bool fsl_metrics_need_modes(uint32_t metrics);
+/* Whether <name>_reason stands beside it in the results file: all but the fraction that is never NaN. */
+bool fsl_metric_has_reason(fsl_metric_id id);
 enum { FSL_MAX_MODES = 64 }; /* of `mode_weight`: all but the first 63 are pooled in the last when there are more */
 size_t fsl_pooled_modes(size_t n_modes);
 
@@ -88,6 +91,8 @@ FSL_CHECKED fsl_status fsl_scene_create(fsl_ctx *ctx, const fsl_scene_setting *s
  * left out; all NaN where more than 1 % are. */
 FSL_CHECKED fsl_status fsl_scene_grade(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x, double *value,
                                        double *mode_weight);
+/* Why `value` of metric `id` is NaN where n_finite of n graded samples were finite; not about score errors. */
+fsl_reason fsl_scene_reason(const fsl_scene *scene, fsl_metric_id id, size_t n, size_t n_finite, double value);
 /* Masses of the modes under truth at the scene's t (fsl_pooled_modes); t = 0: at t = 0; NaN where nothing asks for
  * them. */
 const double *fsl_scene_true_mode_weight(const fsl_scene *scene);
@@ -125,11 +130,14 @@ FSL_CHECKED fsl_status fsl_reference_overall_grade(fsl_ctx *ctx, const fsl_scene
 /* ---- score errors and path KL: collective over the team ------------------------------------------------- */
 
 typedef struct fsl_score_errors {
-  double *score_error, *score_error_abs, *path_kl; /* n_times each */
+  double *score_error, *score_error_abs, *path_kl;                          /* n_times each */
+  fsl_reason *score_error_reason, *score_error_abs_reason, *path_kl_reason; /* n_times each: why they are NaN */
 } fsl_score_errors;
 
 /* Under the posterior's own p(x_t | y), same training set. All NaN for methods without a score or where the posterior
- * is not exact. d = 1 by quadrature (1001 points or more), else over n_draws exact draws. */
+ * is not exact. d = 1 by quadrature (1001 points or more), else over n_draws exact draws. NaN too where one draw
+ * carries over a tenth of a sum, and where the sum of errors is no larger than rounding makes it: the states that carry
+ * the true one may have been missed. */
 FSL_CHECKED fsl_status fsl_score_errors_find(fsl_ctx *ctx, const fsl_approximation_kind *kind, const void *params,
                                              const fsl_posterior *posterior, const fsl_diffusion *diffusion,
                                              double t_max, size_t n_times, const double *times, size_t n_draws,

@@ -106,6 +106,7 @@ static fsl_status find_excluded(fsl_ctx *ctx, fsl_scene *scene, const double *ma
     if (excluded[k]) within += scene->mass[k];
   }
   scene->excluded = n > 0 && !(within > excluded_most) ? excluded : NULL;
+  scene->not_excluded = n == 0 ? FSL_NO_EXCLUDED_MODE : FSL_TRUTH_IN_EXCLUDED_MODES;
   return FSL_OK;
 }
 

@@ -33,6 +33,7 @@ struct fsl_scene {
   const double *mass;        /* n_modes: truth's at t; NULL: not wanted */
   const double *pooled_mass; /* fsl_pooled_modes(n_modes) */
   const bool *excluded;      /* n_modes: true weight at t = 0 below 1e-3; NULL: none, or too much of truth in them */
+  fsl_reason not_excluded;   /* why `excluded` is NULL */
   uint32_t main_mode;        /* of largest posterior weight at t = 0 */
   double main_trace;         /* tr Cov of truth inside it; NaN: too few */
   double region_threshold;   /* log density at the edge of the prior's 99 % region; NaN: none */

@@ -159,6 +159,10 @@ static fsl_status grade_against_truth(fsl_ctx *ctx, const fsl_scene *scene, cons
   return FSL_OK;
 }
 
+static double fraction_lost(size_t n, size_t n_finite) {
+  return (double)(n - n_finite) / (double)n;
+}
+
 fsl_status fsl_scene_grade(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x, double *value,
                            double *mode_weight) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
@@ -167,7 +171,7 @@ fsl_status fsl_scene_grade(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const
   for (size_t k = 0; mode_weight != NULL && k < fsl_pooled_modes(scene->n_modes); k++) mode_weight[k] = NAN;
   if (n == 0) return FSL_OK;
   FSL_TRY(finite_rows(ctx, n, scene->d, x, &batch));
-  const double lost = (double)(n - batch.n) / (double)n;
+  const double lost = fraction_lost(n, batch.n);
   if (fsl_scene_wants(scene, FSL_NONFINITE_FRACTION)) value[FSL_NONFINITE_FRACTION] = lost;
   if (!(lost > most_nonfinite)) {
     FSL_TRY(look_at_prior(ctx, scene, &batch));
@@ -177,6 +181,30 @@ fsl_status fsl_scene_grade(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const
   }
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;
+}
+
+fsl_reason fsl_scene_reason(const fsl_scene *scene, fsl_metric_id id, size_t n, size_t n_finite, double value) {
+  if (!isnan(value)) return FSL_HAS_VALUE;
+  if (fraction_lost(n, n_finite) > most_nonfinite) return FSL_NONFINITE_SAMPLES;
+  if (id != FSL_ESCAPE && !scene->setting.truth->known) return FSL_TRUTH_UNKNOWN;
+  switch (id) {
+  case FSL_MEAN_ERROR:
+  case FSL_SPREAD_RATIO:
+  case FSL_MMD2:
+    return n_finite < 2 ? FSL_TOO_FEW_SAMPLES : scene->trace > 0 ? FSL_OVERFLOW : FSL_TRUTH_WITHOUT_SPREAD;
+  case FSL_SPREAD_MIN:
+  case FSL_SPREAD_MAX:
+    return n_finite < 2 ? FSL_TOO_FEW_SAMPLES : scene->whiten != NULL ? FSL_OVERFLOW : FSL_TRUTH_WITHOUT_SPREAD;
+  case FSL_WITHIN_MODE_SPREAD:
+    return FSL_TOO_FEW_IN_MODE;
+  case FSL_PRIOR_HALLUCINATION:
+    return scene->not_excluded;
+  case FSL_LIKELIHOOD_HALLUCINATION:
+  case FSL_ESCAPE:
+    return FSL_NO_DENSITY;
+  default:
+    return FSL_OVERFLOW;
+  }
 }
 
 fsl_status fsl_scene_sliced_w1_between(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x, size_t n2,

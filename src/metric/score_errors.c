@@ -16,16 +16,20 @@ typedef struct judge {
   const fsl_diffusion *diffusion;
   size_t d, n_draws;
   fsl_key key;
+  double accuracy;      /* of both means, relative to the states' size; 0: the method has the very same */
+  double second_moment; /* E |x_0|^2 under the prior */
 } judge;
 
 /* E |g - g_fsr|^2 and E |g_fsr|^2 at one time, and the largest part one draw has in each (0 by quadrature). */
 typedef struct expectation {
   double error, exact;
   double one_error, one_exact;
+  double rounding; /* what rounding alone can make of `error` */
 } expectation;
 
 typedef struct tally { /* weighted sums over states */
   double weight, error, exact, top_error, top_exact;
+  double means; /* of |m|^2 + |m~|^2 */
 } tally;
 
 static double square_gap(size_t d, const double *a, const double *b) {
@@ -76,6 +80,8 @@ static fsl_status add_states(fsl_ctx *ctx, const judge *j, double t, const sight
     sum->weight += w;
     sum->error += e;
     sum->exact += f;
+    sum->means +=
+        w * (square_gap(j->d, s->mean + i * j->d, zero) + square_gap(j->d, s->posterior_mean + i * j->d, zero));
     sum->top_error = fmax(sum->top_error, e);
     sum->top_exact = fmax(sum->top_exact, f);
   }
@@ -201,24 +207,50 @@ static fsl_status expect_by_quadrature(fsl_ctx *ctx, const judge *j, double t, t
   return FSL_OK;
 }
 
+/* Scores are differences of means times a/v: as the means cancel, their rounding stays. */
+static double rounding(const judge *j, double t, double means) {
+  const double scale = j->accuracy * j->diffusion->a(j->diffusion, t) / j->diffusion->v(j->diffusion, t);
+  return scale * scale * (means + j->second_moment);
+}
+
 static fsl_status expect(fsl_ctx *ctx, const judge *j, double t, uint64_t node, expectation *out) {
   tally sum = {0};
   FSL_TRY(fsl_check_stop(ctx));
   FSL_TRY(j->d == 1 ? expect_by_quadrature(ctx, j, t, &sum) : expect_by_draws(ctx, j, t, node, &sum));
-  *out = (expectation){sum.error / sum.weight, sum.exact / sum.weight, sum.top_error / sum.weight,
-                       sum.top_exact / sum.weight};
+  *out = (expectation){.error = sum.error / sum.weight,
+                       .exact = sum.exact / sum.weight,
+                       .one_error = sum.top_error / sum.weight,
+                       .one_exact = sum.top_exact / sum.weight,
+                       .rounding = rounding(j, t, sum.means / sum.weight)};
   return FSL_OK;
 }
 
 /* ---- the three numbers ------------------------------------------------------------------------------------------- */
 
-static void relative_and_absolute(const judge *j, double t, const expectation *e, double *relative, double *absolute) {
+static bool dominated(double one, double sum) {
+  return !(one <= most_of_one * sum);
+}
+
+/* Of E |g - g_fsr|^2. An exact method has none at all. */
+static fsl_reason judge_error(double error, double one, double rounding) {
+  if (rounding > 0 && error <= rounding) return FSL_AT_ROUNDING_LEVEL;
+  return dominated(one, error) ? FSL_ONE_DRAW_DOMINATES : FSL_HAS_VALUE;
+}
+
+static fsl_reason judge_exact(const expectation *e, double least) {
+  if (dominated(e->one_exact, e->exact)) return FSL_ONE_DRAW_DOMINATES;
+  return e->exact < least ? FSL_NEGLIGIBLE_SCORE : FSL_HAS_VALUE;
+}
+
+static void relative_and_absolute(const judge *j, double t, const expectation *e, size_t i,
+                                  const fsl_score_errors *out) {
   const double v = j->diffusion->v(j->diffusion, t), d = (double)j->d;
-  const bool steady_error = e->one_error <= most_of_one * e->error,
-             steady_exact = e->one_exact <= most_of_one * e->exact;
-  *relative = *absolute = NAN;
-  if (steady_error) *absolute = sqrt(v * e->error / d);
-  if (steady_error && steady_exact && !(e->exact < 1e-6 * d / v)) *relative = sqrt(e->error / e->exact);
+  const fsl_reason error = judge_error(e->error, e->one_error, e->rounding), exact = judge_exact(e, 1e-6 * d / v);
+  const fsl_reason both = exact != FSL_HAS_VALUE ? exact : error;
+  out->score_error_reason[i] = both;
+  out->score_error[i] = both == FSL_HAS_VALUE ? sqrt(e->error / e->exact) : NAN;
+  out->score_error_abs_reason[i] = error;
+  out->score_error_abs[i] = error == FSL_HAS_VALUE ? sqrt(v * e->error / d) : NAN;
 }
 
 typedef struct node {
@@ -231,18 +263,21 @@ static int compare_nodes(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* 1/2 integral of g2 E|g - g_fsr|^2 from t to the last node. NaN where one draw carries over a tenth of it. */
-static double path_kl(const judge *j, size_t n, const node *nodes, double t) {
-  double sum = 0, one = 0;
+/* 1/2 integral of g2 E|g - g_fsr|^2 from t to the last node. */
+static fsl_reason path_kl(const judge *j, size_t n, const node *nodes, double t, double *out) {
+  double sum = 0, one = 0, rounding = 0;
   for (size_t i = 0; i < n; i++) {
     if (nodes[i].t < t) continue;
     const double below = i > 0 && nodes[i - 1].t >= t ? nodes[i].t - nodes[i - 1].t : 0;
     const double above = i + 1 < n ? nodes[i + 1].t - nodes[i].t : 0;
     const double weight = 0.25 * (below + above) * j->diffusion->g2(j->diffusion, nodes[i].t);
     sum += weight * nodes[i].at.error;
+    rounding += weight * nodes[i].at.rounding;
     one = fmax(one, weight * nodes[i].at.one_error);
   }
-  return one <= most_of_one * sum ? sum : NAN;
+  const fsl_reason reason = judge_error(sum, one, rounding);
+  *out = reason == FSL_HAS_VALUE ? sum : NAN;
+  return reason;
 }
 
 static fsl_status find(fsl_ctx *ctx, const judge *j, double t_max, size_t n_times, const double *times,
@@ -261,20 +296,39 @@ static fsl_status find(fsl_ctx *ctx, const judge *j, double t_max, size_t n_time
       if (times[k] == t_min) nodes[i].at = nodes[k].at;
     if (!again) FSL_TRY(expect(ctx, j, nodes[i].t, i, &nodes[i].at));
   }
-  for (size_t i = 0; i < n_times; i++)
-    relative_and_absolute(j, times[i], &nodes[i].at, &out->score_error[i], &out->score_error_abs[i]);
+  for (size_t i = 0; i < n_times; i++) relative_and_absolute(j, times[i], &nodes[i].at, i, out);
   qsort(nodes, n, sizeof *nodes, compare_nodes);
-  for (size_t i = 0; i < n_times; i++) out->path_kl[i] = path_kl(j, n, nodes, times[i]);
+  for (size_t i = 0; i < n_times; i++) out->path_kl_reason[i] = path_kl(j, n, nodes, times[i], &out->path_kl[i]);
   return FSL_OK;
+}
+
+static void leave_out(size_t n_times, fsl_reason reason, const fsl_score_errors *out) {
+  for (size_t i = 0; i < n_times; i++) {
+    out->score_error[i] = out->score_error_abs[i] = out->path_kl[i] = NAN;
+    out->score_error_reason[i] = out->score_error_abs_reason[i] = out->path_kl_reason[i] = reason;
+  }
+}
+
+/* E |x_0|^2 */
+static double second_moment(const fsl_mixture *prior) {
+  double sum = 0;
+  for (size_t k = 0; k < prior->n; k++) {
+    const fsl_covariance *const s = &prior->covariance[prior->covariance_of == NULL ? 0 : prior->covariance_of[k]];
+    double square = 0;
+    for (size_t i = 0; i < prior->d; i++) square += prior->mean[k * prior->d + i] * prior->mean[k * prior->d + i];
+    for (size_t i = 0; i < prior->d; i++) square += s->values[i];
+    sum += exp(prior->log_weight[k]) * square;
+  }
+  return sum;
 }
 
 fsl_status fsl_score_errors_find(fsl_ctx *ctx, const fsl_approximation_kind *kind, const void *params,
                                  const fsl_posterior *posterior, const fsl_diffusion *diffusion, double t_max,
                                  size_t n_times, const double *times, size_t n_draws, fsl_key key,
                                  const fsl_score_errors *out) {
-  for (size_t i = 0; i < n_times; i++) out->score_error[i] = out->score_error_abs[i] = out->path_kl[i] = NAN;
-  if (n_times == 0 || kind->score == NULL || !fsl_posterior_is_exact(posterior) ||
-      fsl_approximation_inapplicable(kind, posterior) != NULL)
+  const bool is_exact = fsl_posterior_is_exact(posterior);
+  leave_out(n_times, kind->score == NULL ? FSL_NO_SCORE : FSL_NO_EXACT_SCORE, out);
+  if (n_times == 0 || kind->score == NULL || !is_exact || fsl_approximation_inapplicable(kind, posterior) != NULL)
     return FSL_OK;
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   const judge j = {.kind = kind,
@@ -283,7 +337,9 @@ fsl_status fsl_score_errors_find(fsl_ctx *ctx, const fsl_approximation_kind *kin
                    .diffusion = diffusion,
                    .d = fsl_posterior_dimension(posterior),
                    .n_draws = n_draws,
-                   .key = key};
+                   .key = key,
+                   .accuracy = kind->needs_exact ? 0 : fsl_posterior_accuracy(posterior),
+                   .second_moment = second_moment(&fsl_posterior_problem(posterior)->prior->population)};
   FSL_TRY(find(ctx, &j, t_max, n_times, times, out));
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;

@@ -66,6 +66,10 @@ bool fsl_metrics_need_modes(uint32_t metrics) {
   return (metrics & (1U << FSL_MODE_WEIGHT_TV | 1U << FSL_PRIOR_HALLUCINATION | 1U << FSL_WITHIN_MODE_SPREAD)) != 0;
 }
 
+bool fsl_metric_has_reason(fsl_metric_id id) {
+  return id != FSL_NONFINITE_FRACTION;
+}
+
 size_t fsl_pooled_modes(size_t n_modes) {
   return n_modes < FSL_MAX_MODES ? n_modes : FSL_MAX_MODES;
 }

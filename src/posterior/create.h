@@ -28,6 +28,9 @@ FSL_CHECKED fsl_status fsl_posterior_of_population(fsl_ctx *ctx, const fsl_probl
                                                    const fsl_posterior_setting *setting, fsl_posterior **out);
 /* The same posterior evaluated in double precision; itself where it is. Lives as long as it. */
 const fsl_posterior *fsl_posterior_in_double(const fsl_posterior *posterior);
+/* What m and m~ may be off by, relative to the root of their mean square and the prior's: some units in the last place
+ * of the precision, or the moment tree's tolerance. */
+double fsl_posterior_accuracy(const fsl_posterior *posterior);
 /* p(x_0 | y) as a mixture (atoms with weights W_i, each with its mode). Only on a team of one and where exact. The
  * arrays belong to the posterior. */
 FSL_CHECKED fsl_status fsl_posterior_law(fsl_ctx *ctx, const fsl_posterior *posterior, fsl_mixture *out);

@@ -1,4 +1,5 @@
 /* posterior.c: makes posteriors and sends each question to the atoms or to the mixture behind it. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,12 @@ static fsl_status finish(fsl_ctx *ctx, fsl_posterior *made, fsl_posterior **out)
   made->in_double = twin;
   *out = made;
   return FSL_OK;
+}
+
+double fsl_posterior_accuracy(const fsl_posterior *posterior) {
+  const double units = 4; /* in the last place; a fifth of one was seen */
+  if (posterior->setting.single) return units * FLT_EPSILON;
+  return fmax(units * DBL_EPSILON, posterior->tree != NULL ? posterior->setting.tolerance : 0);
 }
 
 static bool wants_tree(const fsl_posterior *made, uint64_t n) {

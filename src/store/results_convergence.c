@@ -133,7 +133,7 @@ static fsl_status fit(fits *f, fsl_point point, const char *name, size_t t, fsl_
 
 /* ---- the group --------------------------------------------------------------------------------------------------- */
 
-enum { RATE, RATE_LOW, RATE_HIGH, FLOOR, POINTS, LEFT_OUT, N_VALUES };
+enum { RATE, RATE_LOW, RATE_HIGH, FLOOR, POINTS, LEFT_OUT, REASON, N_VALUES };
 
 typedef struct value_of {
   double *value; /* over every cell of the group, N_VALUES each */
@@ -162,14 +162,14 @@ static fsl_status fill_values(const fsl_sheet *sheet, const fsl_column *column, 
 static fsl_status fit_methods(fits *f, fsl_point point, size_t t, size_t name, double *value) {
   const fsl_spec *const spec = f->results->spec;
   for (int a = 0; a <= (int)spec->n_approximations; a++) {
-    fsl_rate rate = {NAN, NAN, NAN, NAN, 0, 0};
+    fsl_rate rate = {NAN, NAN, NAN, NAN, 0, 0, FSL_TOO_FEW_SIZES};
     point.approximation = a;
     double *const at = value + (first_cell(spec, point) + t * N_NAMES + name) * N_VALUES;
     if (a == (int)spec->n_approximations) point.approximation = -1;
     const fsl_arena_mark mark = fsl_arena_now(f->results->h.ctx->arena);
     if (f->n_sizes > 0) FSL_TRY(fit(f, point, names[name], t, &rate));
     fsl_arena_release(f->results->h.ctx->arena, mark);
-    const double all[N_VALUES] = {rate.rate, rate.low, rate.high, rate.floor, rate.points, rate.left_out};
+    const double all[N_VALUES] = {rate.rate, rate.low, rate.high, rate.floor, rate.points, rate.left_out, rate.reason};
     memcpy(at, all, sizeof all);
   }
   return FSL_OK;
@@ -244,6 +244,7 @@ static fsl_status write_rates(fsl_sheet *sheet) {
       {"floor", "error of exact samples", "1", NULL},
       {"points", "sizes used", "1", NULL},
       {"left_out", "sizes left out", "1", NULL},
+      {"rate_reason", "why there is no rate", "1", NULL},
   };
   const fsl_spec *const spec = sheet->results->spec;
   fits f;
@@ -262,7 +263,7 @@ static fsl_status write_rates(fsl_sheet *sheet) {
                                         FSL_AXIS_APPROXIMATION, FSL_AXIS_T, FSL_AXIS_METRIC},
                                .self = &of,
                                .fill = fill_values};
-    FSL_TRY(fsl_sheet_write(sheet, &column));
+    FSL_TRY((i == REASON ? fsl_sheet_write_reasons : fsl_sheet_write)(sheet, &column));
   }
   return FSL_OK;
 }

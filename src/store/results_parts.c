@@ -1,6 +1,7 @@
 /* store/results_parts.c: /reference and /truth. */
 #include "store/table.h"
 
+#include "metric/reason.h"
 #include "truth/truth.h"
 
 #include <math.h>
@@ -89,6 +90,23 @@ static fsl_status write_methods(fsl_sheet *sheet) {
   return fsl_h5_texts(&sheet->results->h, sheet->group, &about, 4, scale, text);
 }
 
+static fsl_status fill_reason(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
+  (void)column;
+  const fsl_record *const record = fsl_results_record(sheet->results, FSL_JOB_TRUTH, point);
+  const fsl_field *const evidence = record == NULL ? NULL : fsl_record_field(record, "log_evidence");
+  *cell = evidence == NULL ? FSL_NO_RESULT : isnan(evidence->data[0]) ? FSL_TRUTH_UNKNOWN : FSL_HAS_VALUE;
+  return FSL_OK;
+}
+
+static fsl_status write_reason(fsl_sheet *sheet) {
+  const fsl_column column = {
+      .about = {"truth_reason", "why mean, covariance, log_evidence and stated_error are NaN", "1", NULL},
+      .n_axes = 4,
+      .axis = {PROBLEM_AXES},
+      .fill = fill_reason};
+  return fsl_sheet_write_reasons(sheet, &column);
+}
+
 static fsl_status fill_truth(fsl_sheet *sheet) {
   static const fsl_axis axes[] = {PROBLEM_AXES, FSL_AXIS_COMPONENT, FSL_AXIS_COMPONENT2};
   static const part_variable mean = {"mean", "mean of p(x_0 | y)", "1", NULL},
@@ -102,7 +120,8 @@ static fsl_status fill_truth(fsl_sheet *sheet) {
   FSL_TRY(write_variable(sheet, &evidence, FSL_JOB_TRUTH, "log_evidence", 4, axes));
   FSL_TRY(write_methods(sheet));
   FSL_TRY(write_variable(sheet, &error, FSL_JOB_TRUTH, "stated_error", 4, axes));
-  return write_variable(sheet, &ess, FSL_JOB_TRUTH, "ess", 4, axes);
+  FSL_TRY(write_variable(sheet, &ess, FSL_JOB_TRUTH, "ess", 4, axes));
+  return write_reason(sheet);
 }
 
 fsl_status fsl_write_truth(fsl_results *results) {

@@ -46,11 +46,35 @@ static fsl_status write_floor(fsl_sheet *sheet, const fsl_metric_info *info, con
   return fsl_sheet_write(sheet, &column);
 }
 
+/* A record without the field has values throughout. */
+static fsl_status fill_reason(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
+  const fsl_field_of *const of = column->self;
+  const fsl_record *const record = fsl_results_record(sheet->results, of->type, point);
+  for (size_t t = 0; t < sheet->size[FSL_AXIS_T]; t++) cell[t] = record == NULL ? FSL_NO_RESULT : FSL_HAS_VALUE;
+  fsl_copy_field(sheet, column, record, of->field, cell);
+  return FSL_OK;
+}
+
+static fsl_status write_reason(fsl_sheet *sheet, const fsl_metric_info *info) {
+  fsl_arena *const arena = sheet->results->h.ctx->arena;
+  const char *const name = fsl_text_format(arena, "%s_reason", info->head.name);
+  const char *const title = fsl_text_format(arena, "%s: why it is NaN", info->long_name);
+  if (name == NULL || title == NULL) return fsl_fail(sheet->results->h.ctx, FSL_ENOMEM, "out of memory for a name");
+  const fsl_field_of of = {FSL_JOB_RUN, name};
+  const fsl_column column = {.about = {name, title, "1", NULL},
+                             .n_axes = 8,
+                             .axis = {CELL_AXES, FSL_AXIS_T},
+                             .self = &of,
+                             .fill = fill_reason};
+  return fsl_sheet_write_reasons(sheet, &column);
+}
+
 static fsl_status write_metrics(fsl_sheet *sheet) {
   for (size_t i = 0; i < FSL_N_METRICS; i++) {
     const fsl_metric_info *const info = &fsl_metrics[i];
     if ((sheet->results->spec->metrics >> i & 1u) == 0) continue; /* only what the spec asks for */
     FSL_TRY(write_metric(sheet, info));
+    if (fsl_metric_has_reason((fsl_metric_id)i)) FSL_TRY(write_reason(sheet, info));
     if (!info->has_floor) continue;
     FSL_TRY(write_floor(sheet, info, "_floor", "mean over sets of exact samples"));
     FSL_TRY(write_floor(sheet, info, "_floor_hi", "exceeded by one set of exact samples in twenty"));
@@ -82,18 +106,6 @@ static fsl_status fill_job(const fsl_sheet *sheet, const fsl_column *column, fsl
   return FSL_OK;
 }
 
-static fsl_status add_flags(fsl_sheet *sheet) {
-  static const int8_t values[] = {0, 1, 2, 3, 4, 5};
-  fsl_h5 *const h = &sheet->results->h;
-  const hid_t status = H5Dopen(sheet->group, "status", H5P_DEFAULT);
-  if (status < 0) return fsl_fail(h->ctx, FSL_EIO, "%s: 'status' cannot be opened again", h->path);
-  fsl_status done = fsl_h5_attribute_bytes(h, status, "flag_values", sizeof values, values);
-  if (done == FSL_OK)
-    done = fsl_h5_attribute_text(h, status, "flag_meanings", "not_run done failed not_applicable excluded timed_out");
-  H5Dclose(status);
-  return done;
-}
-
 static fsl_status write_cells(fsl_sheet *sheet) {
   const fsl_column status = {.about = {"status", "what became of the cell", NULL, NULL},
                              .n_axes = 7,
@@ -106,7 +118,7 @@ static fsl_status write_cells(fsl_sheet *sheet) {
                           .type = H5T_NATIVE_INT64,
                           .fill = fill_job};
   FSL_TRY(fsl_sheet_write(sheet, &status));
-  FSL_TRY(add_flags(sheet));
+  FSL_TRY(fsl_sheet_add_flags(sheet, "status", 6, "not_run done failed not_applicable excluded timed_out"));
   return fsl_sheet_write(sheet, &job);
 }
 

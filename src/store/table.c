@@ -1,6 +1,9 @@
 /* store/table.c: see table.h. */
 #include "store/table.h"
 
+#include "base/text.h"
+#include "metric/reason.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -202,6 +205,33 @@ fsl_status fsl_sheet_write(const fsl_sheet *sheet, const fsl_column *column) {
   H5Dclose(variable);
   fsl_arena_release(ctx->arena, mark);
   return status;
+}
+
+/* ---- flags ------------------------------------------------------------------------------------------------------- */
+
+fsl_status fsl_sheet_add_flags(const fsl_sheet *sheet, const char *variable, size_t n, const char *meanings) {
+  fsl_h5 *const h = &sheet->results->h;
+  int8_t values[INT8_MAX];
+  for (size_t i = 0; i < n; i++) values[i] = (int8_t)i;
+  const hid_t set = H5Dopen(sheet->group, variable, H5P_DEFAULT);
+  if (set < 0) return fsl_fail(h->ctx, FSL_EIO, "%s: '%s' cannot be opened again", h->path, variable);
+  fsl_status status = fsl_h5_attribute_bytes(h, set, "flag_values", n, values);
+  if (status == FSL_OK) status = fsl_h5_attribute_text(h, set, "flag_meanings", meanings);
+  H5Dclose(set);
+  return status;
+}
+
+fsl_status fsl_sheet_write_reasons(const fsl_sheet *sheet, const fsl_column *column) {
+  fsl_ctx *const ctx = sheet->results->h.ctx;
+  fsl_text meanings;
+  fsl_column reasons = *column;
+  reasons.type = H5T_NATIVE_INT8;
+  fsl_text_start(&meanings, ctx->arena);
+  for (size_t i = 0; i < FSL_N_REASONS; i++) fsl_text_add(&meanings, "%s%s", i == 0 ? "" : " ", fsl_reasons[i].name);
+  const char *const text = fsl_text_end(&meanings);
+  if (text == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the reasons' names");
+  FSL_TRY(fsl_sheet_write(sheet, &reasons));
+  return fsl_sheet_add_flags(sheet, column->about.name, FSL_N_REASONS, text);
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */

@@ -61,6 +61,12 @@ struct fsl_column {
 };
 
 FSL_CHECKED fsl_status fsl_sheet_write(const fsl_sheet *sheet, const fsl_column *column);
+/* Gives a written int8 variable its flag_values 0 .. n - 1 and flag_meanings, words apart by spaces (CF conventions,
+ * 3.5). */
+FSL_CHECKED fsl_status fsl_sheet_add_flags(const fsl_sheet *sheet, const char *variable, size_t n,
+                                           const char *meanings);
+/* Writes an int8 variable of fsl_reason, its flags included. */
+FSL_CHECKED fsl_status fsl_sheet_write_reasons(const fsl_sheet *sheet, const fsl_column *column);
 
 /* ---- filling from records ---------------------------------------------------------------------------------------- */
 

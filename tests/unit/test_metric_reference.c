@@ -164,11 +164,13 @@ static void without_t_the_reference_is_its_weights(void **state) {
 
 typedef struct errors {
   double relative[3], absolute[3], kl[3];
+  fsl_reason relative_reason[3], absolute_reason[3], kl_reason[3];
 } errors;
 
 static void find(world *w, const fsl_approximation_kind *kind, const void *params, const fsl_posterior *posterior,
                  size_t n_draws, const double times[3], errors *out) {
-  const fsl_score_errors into = {out->relative, out->absolute, out->kl};
+  const fsl_score_errors into = {out->relative,        out->absolute,        out->kl,
+                                 out->relative_reason, out->absolute_reason, out->kl_reason};
   must(fsl_score_errors_find(&w->ctx, kind, params, posterior, &w->diffusion, 1, 3, times, n_draws, key, &into));
 }
 
