@@ -112,6 +112,18 @@ double fsl_line_w1(const fsl_line *f, const fsl_line *g) {
   }
 }
 
+double fsl_line_at(const fsl_line *line, double x) {
+  size_t low = 0, high = line->n; /* nodes before `low` are at most x, those from `high` on above it */
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (line->x[middle] <= x)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return line_at(line, low, x).value;
+}
+
 /* ---- quantiles ----------------------------------------------------------------------------------------- */
 
 static double invert(const fsl_line *line, size_t piece, double p) {

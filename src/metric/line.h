@@ -38,6 +38,7 @@ fsl_line fsl_line_of_samples(size_t n, const double *sorted, const double *ranks
 void fsl_line_ranks(size_t n, double *ranks); /* (i + 1)/n */
 /* W1 = integral of |F - G|, each piece in closed form. */
 double fsl_line_w1(const fsl_line *f, const fsl_line *g);
+double fsl_line_at(const fsl_line *line, double x);
 /* Quantiles at (first + i + 1/2)/total, i < n: evenly spread points that stand for draws. */
 void fsl_line_quantiles(const fsl_line *line, uint64_t first, uint64_t total, size_t n, double *out);
 

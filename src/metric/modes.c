@@ -76,8 +76,8 @@ static fsl_status count_at_0(fsl_ctx *ctx, const fsl_scene *scene, double *mass)
   return FSL_OK;
 }
 
-/* Masses at t = 0 by the samples' rule: atoms of the prior are their own modes; else draws are counted, once for all
- * t. */
+/* Masses at t = 0 by the samples' rule, once for all t: atoms of the prior are their own modes; else by quadrature, or
+ * draws are counted. */
 static fsl_status masses_at_0(fsl_ctx *ctx, const fsl_scene *scene, const double **out) {
   fsl_scene_common *const common = scene->setting.common;
   double *mass;
@@ -87,8 +87,9 @@ static fsl_status masses_at_0(fsl_ctx *ctx, const fsl_scene *scene, const double
     *out = common->mass_at_0;
     return FSL_OK;
   }
+  const fsl_mixture *const law = &scene->setting.truth->law;
   FSL_GET(ctx, mass, scene->n_modes);
-  FSL_TRY(count_at_0(ctx, scene, mass));
+  FSL_TRY(fsl_plane_fits(law, 0) ? fsl_plane_masses(ctx, scene->prior, law, 1, 0, mass) : count_at_0(ctx, scene, mass));
   if (common != NULL) common->mass_at_0 = mass;
   *out = mass;
   return FSL_OK;
@@ -144,16 +145,19 @@ fsl_status fsl_census_prepare(fsl_ctx *ctx, fsl_scene *scene) {
   FSL_GET(ctx, mass, scene->n_modes);
   FSL_GET(ctx, pooled, fsl_pooled_modes(scene->n_modes));
   scene->main_mode = main_mode(scene->n_modes, scene->setting.truth->mode_weight);
+  const fsl_mixture *const law = &scene->setting.truth->law;
+  const bool modes = fsl_scene_wants_modes(scene), by_quadrature = modes && fsl_plane_fits(law, scene->v);
   census c = {.view = scene->prior_view,
-              .modes = fsl_scene_wants_modes(scene),
+              .modes = modes && !by_quadrature,
               .main = fsl_scene_wants(scene, FSL_WITHIN_MODE_SPREAD),
               .both = fsl_scene_wants(scene, FSL_LIKELIHOOD_HALLUCINATION) && fsl_scene_has_region(scene),
               .mass = mass};
   FSL_GET(ctx, c.spread.sum, scene->d);
-  if (c.modes || c.both) FSL_TRY(count_all(ctx, scene, &scene->truth, &c));
+  if (c.modes || c.main || c.both) FSL_TRY(count_all(ctx, scene, &scene->truth, &c));
+  if (by_quadrature) FSL_TRY(fsl_plane_masses(ctx, scene->prior, law, scene->a, scene->v, mass));
   scene->main_trace = c.main ? fsl_spread_trace(&c.spread, scene->d) : NAN;
   scene->true_both = (double)c.n_both / (double)scene->truth.total;
-  if (!c.modes) return FSL_OK;
+  if (!modes) return FSL_OK;
   scene->pooled_mass = pooled;
   return masses_prepare(ctx, scene, mass, pooled);
 }

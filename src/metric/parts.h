@@ -75,6 +75,14 @@ FSL_CHECKED fsl_status fsl_modes_grade(fsl_ctx *ctx, const fsl_scene *scene, con
                                        double *mode_weight);
 void fsl_modes_pool(size_t n_modes, const double *mass, double *pooled);
 
+/* plane_masses.c: whether the modes' masses under `law` at v can be had by quadrature: in two dimensions, of up to 2^18
+ * components, none of which is a mere line. */
+bool fsl_plane_fits(const fsl_mixture *law, double v);
+/* mass (n_modes of the prior): of the regions where each mode is the most responsible in p(x_t), under the law at
+ * (a, v). To about 1e-4. */
+FSL_CHECKED fsl_status fsl_plane_masses(fsl_ctx *ctx, const fsl_mixture *prior, const fsl_mixture *law, double a,
+                                        double v, double *mass);
+
 typedef struct fsl_spread_sum { /* of the states inside one mode, about a centre */
   double n, *sum, squares;      /* sum (d) */
 } fsl_spread_sum;

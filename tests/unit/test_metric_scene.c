@@ -157,6 +157,33 @@ static void masses_of_three_atoms_are_those_between_their_midpoints(void **state
   stop(&w);
 }
 
+/* Two normals in the plane, at t and at 0: each mode has a half of it. Draws scatter by .003. */
+static void masses_in_the_plane_come_by_quadrature(void **state) {
+  (void)state;
+  world w;
+  static const double mean[] = {-0.5, 0.2, 0.7, -0.4};
+  const double y[] = {0.3, 0.1}, log_weight[] = {-log(2), -log(2)}, times[] = {0.3, 0.05, 0};
+  fsl_mixture prior = standard_normal(2);
+  prior.n = prior.n_modes = 2;
+  prior.log_weight = log_weight;
+  prior.mean = mean;
+  start(&w, &prior, y, 0.5);
+  for (int i = 0; i < 3; i++) {
+    const double t = times[i], a = t > 0 ? a_at(&w, t) : 1, v = t > 0 ? v_at(&w, t) : 0;
+    const double *mass = fsl_scene_true_mode_weight(scene_at(&w, t, EVERY));
+    /* u: along the line through both means, from its middle */
+    const double norm = sqrt(1.2 * 1.2 + 0.6 * 0.6), u[] = {1.2 / norm, -0.6 / norm}, s = sqrt(0.2 * a * a + v);
+    double second = 0;
+    for (int k = 0; k < 2; k++) {
+      const double *own = w.truth.law.mean + 2 * k;
+      second += w.mode_weight[k] * cdf(a * (u[0] * (own[0] - 0.1) + u[1] * (own[1] + 0.1)) / s);
+    }
+    assert_near(mass[1], second, 2e-5);
+    assert_near(mass[0], 1 - second, 2e-5);
+  }
+  stop(&w);
+}
+
 static void exact_samples_score_at_their_floor(void **state) {
   (void)state;
   world w;
@@ -617,6 +644,7 @@ static void many_components_of_no_weight_leave_the_kernel_mean_closed(void **sta
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(masses_of_three_atoms_are_those_between_their_midpoints),
+      cmocka_unit_test(masses_in_the_plane_come_by_quadrature),
       cmocka_unit_test(exact_samples_score_at_their_floor),
       cmocka_unit_test(samples_on_the_measurement_are_likelihood_hallucinations),
       cmocka_unit_test(samples_far_from_both_escape),
