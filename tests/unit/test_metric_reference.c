@@ -295,11 +295,72 @@ static void quadrature_sees_the_rare_states_between_atoms(void **state) {
       exact += q * g * g;
     }
     if (exact / total < 1e-6 / v)
-      assert_true(isnan(found.relative[i])); /* no score left to be wrong about */
+      assert_true(isnan(found.relative[i]) && found.relative_reason[i] == FSL_NEGLIGIBLE_SCORE);
     else
       assert_near(found.relative[i] / sqrt(error / exact), 1, 1e-5);
     assert_near(found.absolute[i] / sqrt(v * error / total), 1, 1e-5);
   }
+  stop(&w);
+}
+
+/* Two normals far apart in the plane: near either one tmpd is exact, and the states between them, which carry its
+ * error, are visited by none of the draws. */
+static void an_error_that_no_draw_sees_is_no_number(void **state) {
+  (void)state;
+  world w;
+  static const double mean[] = {-12, 3, 12, -3}, half[] = {-0.693147180559945309, -0.693147180559945309};
+  const double y[] = {-12.2, 2.5}, times[] = {0.1, 0.05, 0.02};
+  fsl_mixture prior = standard_normal(2);
+  prior.n = prior.n_modes = 2;
+  prior.log_weight = half;
+  prior.mean = mean;
+  start(&w, &prior, y, 0.5);
+  fsl_posterior *posterior;
+  errors found;
+  const fsl_kind *const tmpd = &fsl_approximation_tmpd.head;
+  void *const params = fsl_arena_get(w.ctx.arena, 1, tmpd->params_size + 1);
+  must(fsl_posterior_of_population(&w.ctx, &w.problem, NULL, &posterior));
+  find(&w, &fsl_approximation_tmpd, params, posterior, 512, times, &found);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(found.relative_reason[i], FSL_AT_ROUNDING_LEVEL);
+    assert_int_equal(found.absolute_reason[i], FSL_AT_ROUNDING_LEVEL);
+    assert_true(isnan(found.relative[i]) && isnan(found.absolute[i]));
+    assert_true(isfinite(found.kl[i]) == (found.kl_reason[i] == FSL_HAS_VALUE));
+  }
+  find(&w, &fsl_approximation_fsr, NULL, posterior, 512, times, &found); /* 0 is the truth of it */
+  for (int i = 0; i < 3; i++)
+    assert_true(found.relative[i] == 0 && found.kl[i] == 0 && found.relative_reason[i] == FSL_HAS_VALUE);
+  find(&w, &fsl_approximation_sigma_dps, NULL, posterior, 512, times, &found);
+  for (int i = 0; i < 3; i++) assert_true(found.relative[i] > 0.01 && found.relative_reason[i] == FSL_HAS_VALUE);
+  stop(&w);
+}
+
+/* In a sum of squares over draws one state between two modes is all there is. */
+static void one_draw_that_dominates_is_no_number(void **state) {
+  (void)state;
+  world w;
+  static const double mean[] = {-1.5, 0, 1.5, 0}, half[] = {-0.693147180559945309, -0.693147180559945309};
+  static const double narrow[] = {0.04, 0.04};
+  const fsl_covariance spread = {.values = narrow, .isotropic = true};
+  const double y[] = {-1.4, 0.1}, times[] = {0.16, 0.15, 0.14};
+  int dominated = 0;
+  fsl_mixture prior = standard_normal(2);
+  prior.n = prior.n_modes = 2;
+  prior.log_weight = half;
+  prior.mean = mean;
+  prior.covariance = &spread;
+  start(&w, &prior, y, 0.5);
+  fsl_posterior *posterior;
+  errors found;
+  void *const params = fsl_arena_get(w.ctx.arena, 1, fsl_approximation_tmpd.head.params_size + 1);
+  must(fsl_posterior_of_population(&w.ctx, &w.problem, NULL, &posterior));
+  find(&w, &fsl_approximation_tmpd, params, posterior, 256, times, &found);
+  for (int i = 0; i < 3; i++) {
+    dominated += found.absolute_reason[i] == FSL_ONE_DRAW_DOMINATES;
+    assert_true(isnan(found.absolute[i]) == (found.absolute_reason[i] != FSL_HAS_VALUE));
+    assert_true(isnan(found.relative[i]) == (found.relative_reason[i] != FSL_HAS_VALUE));
+  }
+  assert_true(dominated > 0);
   stop(&w);
 }
 
@@ -313,7 +374,10 @@ static void methods_without_a_score_have_no_score_error(void **state) {
   errors found;
   must(fsl_posterior_of_population(&w.ctx, &w.problem, NULL, &posterior));
   find(&w, &fsl_approximation_fsr_direct, NULL, posterior, 64, times, &found);
-  for (int i = 0; i < 3; i++) assert_true(isnan(found.relative[i]) && isnan(found.absolute[i]) && isnan(found.kl[i]));
+  for (int i = 0; i < 3; i++) {
+    assert_true(isnan(found.relative[i]) && isnan(found.absolute[i]) && isnan(found.kl[i]));
+    assert_true(found.relative_reason[i] == FSL_NO_SCORE && found.kl_reason[i] == FSL_NO_SCORE);
+  }
   stop(&w);
 }
 
@@ -325,6 +389,8 @@ int main(void) {
       cmocka_unit_test(draws_give_the_same_within_their_scatter),
       cmocka_unit_test(the_exact_score_has_no_error_at_all),
       cmocka_unit_test(quadrature_sees_the_rare_states_between_atoms),
+      cmocka_unit_test(an_error_that_no_draw_sees_is_no_number),
+      cmocka_unit_test(one_draw_that_dominates_is_no_number),
       cmocka_unit_test(methods_without_a_score_have_no_score_error),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -547,6 +547,45 @@ static void scenes_that_share_grade_as_those_that_do_not(void **state) {
   }
 }
 
+/* Every NaN of a grading has a reason, and no value has one. */
+static void every_nan_has_its_reason(void **state) {
+  (void)state;
+  enum { N = 100 };
+  world w;
+  double log_weight[3], x[N], value[FSL_N_METRICS];
+  const double y = -1.8;
+  const fsl_mixture prior = tri(log_weight);
+  start(&w, &prior, &y, 0.3);
+  fsl_normals((fsl_key){{6, 6}}, 0, 0, N, x);
+  const fsl_scene *const late = scene_at(&w, 0.02, EVERY), *const early = scene_at(&w, 0.8, EVERY);
+  for (int i = 0; i < N; i++) x[i] = i < 10 ? a_at(&w, 0.02) * -1.8 : 5;
+  must(fsl_scene_grade(&w.ctx, late, N, x, value, NULL));
+  for (int i = 0; i < FSL_SCORE_ERROR; i++) {
+    const fsl_reason reason = fsl_scene_reason(late, (fsl_metric_id)i, N, N, value[i]);
+    assert_int_equal(reason, i == FSL_WITHIN_MODE_SPREAD ? FSL_TOO_FEW_IN_MODE : FSL_HAS_VALUE);
+    assert_true(isnan(value[i]) == (reason != FSL_HAS_VALUE));
+    assert_int_equal(fsl_scene_reason(late, (fsl_metric_id)i, N, N - 2, NAN), FSL_NONFINITE_SAMPLES);
+    assert_int_not_equal(fsl_scene_reason(late, (fsl_metric_id)i, N, N - 1, NAN), FSL_NONFINITE_SAMPLES);
+  }
+  must(fsl_scene_grade(&w.ctx, early, N, x, value, NULL));
+  assert_int_equal(fsl_scene_reason(early, FSL_PRIOR_HALLUCINATION, N, N, value[FSL_PRIOR_HALLUCINATION]),
+                   FSL_TRUTH_IN_EXCLUDED_MODES);
+  const fsl_scene *const zero = scene_at(&w, 0, EVERY);
+  assert_int_equal(fsl_scene_reason(zero, FSL_ESCAPE, N, N, NAN), FSL_NO_DENSITY);
+  stop(&w);
+  const fsl_mixture normal = standard_normal(1);
+  start(&w, &normal, &y, 0.3);
+  const fsl_scene *const one = scene_at(&w, 0.1, EVERY);
+  assert_int_equal(fsl_scene_reason(one, FSL_PRIOR_HALLUCINATION, N, N, NAN), FSL_NO_EXCLUDED_MODE);
+  assert_int_equal(fsl_scene_reason(one, FSL_MEAN_ERROR, N, 1, NAN), FSL_NONFINITE_SAMPLES);
+  assert_int_equal(fsl_scene_reason(one, FSL_MEAN_ERROR, 1, 1, NAN), FSL_TOO_FEW_SAMPLES);
+  assert_int_equal(fsl_scene_reason(one, FSL_SPREAD_MIN, 2, 2, NAN), FSL_OVERFLOW);
+  w.truth.known = false;
+  assert_int_equal(fsl_scene_reason(one, FSL_SLICED_W1, N, N, NAN), FSL_TRUTH_UNKNOWN);
+  assert_int_equal(fsl_scene_reason(one, FSL_ESCAPE, N, N, 0.2), FSL_HAS_VALUE);
+  stop(&w);
+}
+
 static void what_is_not_wanted_is_not_there(void **state) {
   (void)state;
   world w;
@@ -662,6 +701,7 @@ int main(void) {
       cmocka_unit_test(lost_particles_are_left_out_up_to_one_in_a_hundred),
       cmocka_unit_test(without_a_truth_nothing_is_graded_against_it),
       cmocka_unit_test(scenes_that_share_grade_as_those_that_do_not),
+      cmocka_unit_test(every_nan_has_its_reason),
       cmocka_unit_test(what_is_not_wanted_is_not_there),
       cmocka_unit_test(draws_that_need_densities_are_fewer_for_a_large_prior),
       cmocka_unit_test(only_metrics_of_modes_and_regions_look_at_the_prior),
