@@ -64,7 +64,9 @@ static fsl_status show_all(fsl_ctx *ctx, const fsl_results_file *file, const cha
   FSL_TRY(show_file(ctx, file));
   FSL_TRY(fsl_pick_metric(ctx, file, metric, by, &tables));
   fsl_print_tables(&tables);
-  if (tables.n == 0) printf("\n%s has no value in this file\n", metric);
+  if (tables.n == 0)
+    printf("\n%s has no value in this file%s%s\n", metric, tables.reasons == NULL ? "" : ": ",
+           tables.reasons == NULL ? "" : tables.reasons);
   FSL_TRY(fsl_pick_memorised(ctx, file, &memorised));
   fsl_print_memorised(&memorised);
   FSL_TRY(fsl_pick_rates(ctx, file, metric, &rates));

@@ -2,7 +2,9 @@
 #include "commands/show_pick.h"
 
 #include "base/text.h"
+#include "commands/show_reasons.h"
 #include "grid/grid.h"
+#include "metric/reason.h"
 
 #include <math.h>
 #include <string.h>
@@ -96,8 +98,8 @@ static void hold_all(const fsl_results_variable *v, long *index) {
 
 typedef struct picker {
   fsl_ctx *ctx;
-  const fsl_results_variable *v, *floor; /* floor: NULL for none */
-  size_t row, column, size;              /* numbers of axes; size: of n_train where it is held, else the rank */
+  const fsl_results_variable *v, *floor, *reason; /* floor, reason: NULL for none */
+  size_t row, column, size; /* numbers of axes; size: of n_train where it is held, else the rank */
   const char *title, *row_axis, *column_axis;
   const char *const *row_label, *const *column_label; /* NULL: the axis' own */
   fsl_picked_tables *out;
@@ -160,18 +162,46 @@ static void fill_heading(const picker *p, fsl_picked_table *t, const long *index
   }
 }
 
-static void fill_rows(const picker *p, fsl_picked_table *t, const long *index, fsl_picked *cell) {
+static uint64_t reasons_at(const picker *p, const long *index) {
+  return p->reason == NULL ? 0 : fsl_reasons_at(p->reason, index);
+}
+
+static uint64_t reasons_of_row(const picker *p, size_t n_columns, long *index) {
+  uint64_t found = 0;
+  for (size_t j = 0; j < n_columns; j++) {
+    index[p->column] = (long)j;
+    found |= reasons_at(p, index);
+  }
+  index[p->column] = MEAN;
+  return found;
+}
+
+/* Of a row that is left out one reason is plain: nothing was run. */
+static uint64_t reasons_of_lost_row(const picker *p, const long *index) {
+  long at[FSL_READ_MAX_RANK];
+  memcpy(at, index, p->v->rank * sizeof *at);
+  if (p->size < p->v->rank) at[p->size] = MEAN;
+  return reasons_at(p, at) & ~((uint64_t)1 << FSL_NO_RESULT);
+}
+
+static fsl_status fill_rows(const picker *p, fsl_picked_table *t, const long *index, fsl_picked *cell) {
+  uint64_t reasons = 0;
   const char *const *const label = p->row_label == NULL ? p->v->axis[p->row].label : p->row_label;
   for (size_t r = 0; r < p->v->axis[p->row].n; r++) {
     long at[FSL_READ_MAX_RANK];
     memcpy(at, index, p->v->rank * sizeof *at);
     at[p->row] = (long)r;
     const bool here = row_has_values(p, at);
-    if (!here && !hold_size(p, at, row_has_values)) continue;
+    if (!here && !hold_size(p, at, row_has_values)) {
+      reasons |= reasons_of_lost_row(p, at);
+      continue;
+    }
     if (!here) t->row_size[t->n_rows] = p->v->axis[p->size].label[at[p->size]];
     t->row[t->n_rows] = label[r];
     fill_row(p, t, at, cell + t->n_rows++ * t->n_columns);
+    reasons |= reasons_of_row(p, t->n_columns, at);
   }
+  return fsl_reasons_text(p->ctx, reasons, &t->reasons);
 }
 
 /* Nothing where no row has values. */
@@ -192,7 +222,7 @@ static fsl_status add_table(picker *p, const long *held) {
   FSL_GET(p->ctx, cell, most_rows * n_columns);
   t->cell = cell;
   fill_heading(p, t, index);
-  fill_rows(p, t, index, cell);
+  FSL_TRY(fill_rows(p, t, index, cell));
   return p->floor == NULL ? FSL_OK : fill_floor(p, t, index);
 }
 
@@ -221,7 +251,9 @@ static fsl_status add_tables(picker *p) {
     n *= p->v->axis[axis].n;
   }
   FSL_GET(p->ctx, p->out->table, n + 1);
-  return add_split(p, index, n_split, split);
+  FSL_TRY(add_split(p, index, n_split, split));
+  hold_all(p->v, index);
+  return p->out->n > 0 ? FSL_OK : fsl_reasons_text(p->ctx, reasons_at(p, index), &p->out->reasons);
 }
 
 /* ---- the metric and the budget ----------------------------------------------------------------------------------- */
@@ -242,17 +274,26 @@ static fsl_status read_floor(fsl_ctx *ctx, const fsl_results_file *file, const c
   return fsl_results_variable_read(ctx, file, name, floor);
 }
 
+static fsl_status read_reason(fsl_ctx *ctx, const fsl_results_file *file, const char *name,
+                              fsl_results_variable *reason, picker *p) {
+  if (!fsl_results_has(file, name)) return FSL_OK;
+  p->reason = reason;
+  return fsl_results_variable_read(ctx, file, name, reason);
+}
+
 fsl_status fsl_pick_metric(fsl_ctx *ctx, const fsl_results_file *file, const char *metric, const char *by,
                            fsl_picked_tables *out) {
-  fsl_results_variable v, floor;
+  fsl_results_variable v, floor, reason;
   const bool by_method = strcmp(by, "approximation") == 0;
   picker p = {.ctx = ctx, .v = &v, .title = metric, .row_axis = by, .column_axis = by, .out = out};
   const char *const *labels;
   const char *const floor_name = fsl_text_format(ctx->arena, "%s_floor", metric);
+  const char *const reason_name = fsl_text_format(ctx->arena, "%s_reason", metric);
   *out = (fsl_picked_tables){0};
-  if (floor_name == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a name");
+  if (floor_name == NULL || reason_name == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a name");
   FSL_TRY(fsl_results_variable_read(ctx, file, metric, &v));
   FSL_TRY(read_floor(ctx, file, floor_name, &floor, &p));
+  FSL_TRY(read_reason(ctx, file, reason_name, &reason, &p));
   FSL_TRY(read_labels(ctx, file, &labels));
   p.row = fsl_results_axis_find(&v, by_method ? "n_train" : "approximation");
   p.column = fsl_results_axis_find(&v, by);
@@ -343,6 +384,20 @@ static fsl_status add_rate(fsl_ctx *ctx, const rates *r, const long *index, fsl_
   return FSL_OK;
 }
 
+/* Of the rates that do not exist, where there are errors at all. */
+static fsl_status find_reasons(fsl_ctx *ctx, const fsl_results_file *file, long metric, fsl_picked_lines *out) {
+  fsl_results_variable reason;
+  uint64_t found = 0;
+  if (!fsl_results_has(file, "convergence/rate_reason")) return FSL_OK;
+  FSL_TRY(fsl_results_variable_read(ctx, file, "convergence/rate_reason", &reason));
+  const fsl_results_axis *const a = reason.axis;
+  for (size_t i = 0; i < a[3].n * a[4].n; i++) {
+    const long index[6] = {MEAN, MEAN, MEAN, (long)(i / a[4].n), (long)(i % a[4].n), metric};
+    found |= fsl_reasons_at(&reason, index);
+  }
+  return fsl_reasons_text(ctx, found & ~((uint64_t)1 << FSL_NO_ERRORS), &out->reasons);
+}
+
 fsl_status fsl_pick_rates(fsl_ctx *ctx, const fsl_results_file *file, const char *metric, fsl_picked_lines *out) {
   rates r;
   size_t n = 1, m = 0;
@@ -361,7 +416,7 @@ fsl_status fsl_pick_rates(fsl_ctx *ctx, const fsl_results_file *file, const char
     for (size_t axis = 5, rest = i; axis-- > 0; rest /= a[axis].n) index[axis] = (long)(rest % a[axis].n);
     FSL_TRY(add_rate(ctx, &r, index, out));
   }
-  return FSL_OK;
+  return find_reasons(ctx, file, (long)m, out);
 }
 
 /* ---- cells and failures ------------------------------------------------------------------------------------------ */

@@ -23,11 +23,13 @@ typedef struct fsl_picked_table {
   const fsl_picked *cell; /* (n_rows, n_columns) */
   const double *floor;    /* n_columns; NULL: none */
   bool has_errors;        /* some cell has one */
+  const char *reasons;    /* why cells or whole rows have no value; NULL: all have one, or nobody knows */
 } fsl_picked_table;
 
 typedef struct fsl_picked_tables {
   size_t n;
   fsl_picked_table *table;
+  const char *reasons; /* n = 0: why there is no value at all; NULL: nobody knows */
 } fsl_picked_tables;
 
 /* A table of `metric` for each prior, forward model and noise level with values: methods by `by`, at the smallest time.
@@ -46,6 +48,7 @@ typedef struct fsl_picked_line { /* one problem and size, in words, with its num
 typedef struct fsl_picked_lines {
   size_t n;
   fsl_picked_line *line;
+  const char *reasons; /* of the lines that are left out; NULL: there are none, or nobody knows */
 } fsl_picked_lines;
 
 /* Effective atoms of the problems where some size has fewer than two; `what` NULL: a size of the problem before. */

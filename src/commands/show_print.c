@@ -77,6 +77,7 @@ static void print_table(const fsl_picked_table *t) {
     printf("\n");
   }
   print_sizes(t);
+  if (t->reasons != NULL) printf("  - : %s\n", t->reasons);
 }
 
 void fsl_print_tables(const fsl_picked_tables *tables) {
@@ -127,4 +128,9 @@ void fsl_print_rates(const char *metric, const fsl_picked_lines *lines) {
     const fsl_picked_line *const line = &lines->line[i];
     printf("  %s: %.3f [%.3f, %.3f], %.0f sizes\n", line->what, line->value, line->low, line->high, line->n);
   }
+  if (lines->reasons == NULL) return;
+  if (lines->n > 0)
+    printf("  no other rates: %s\n", lines->reasons);
+  else
+    printf("\nno rates in N of %s: %s\n", metric, lines->reasons);
 }

@@ -124,6 +124,7 @@ static void a_sampler_without_its_population_value_has_no_rate(void **state) {
   assert_true(isnan(rate_of(*state, &input).rate));
   input.population_error = &unknown;
   const fsl_rate rate = rate_of(*state, &input);
+  assert_int_equal(rate.reason, FSL_NO_VALUE_AT_INF);
   assert_true(isnan(rate.rate) && isnan(rate.low) && isnan(rate.high) && rate.points == SIZES);
 }
 
@@ -137,7 +138,7 @@ static void the_plateau_is_that_of_the_observations_used(void **state) {
   input.population_error = b;
   const fsl_rate rate = rate_of(*state, &input);
   close_to(rate.rate, -0.5, 1e-8);
-  assert_true(rate.points == SIZES);
+  assert_true(rate.points == SIZES && rate.reason == FSL_HAS_VALUE);
 }
 
 static void the_window_starts_at_thirty_chi2_and_ends_at_the_largest_n(void **state) {
@@ -161,7 +162,7 @@ static void the_window_starts_at_thirty_chi2_and_ends_at_the_largest_n(void **st
   input.largest_n = 65535;
   chi2 = 34.2; /* N >= 1026: two sizes are too few */
   const fsl_rate none = rate_of(*state, &input);
-  assert_true(isnan(none.rate) && none.points == 0 && none.left_out == SIZES);
+  assert_true(isnan(none.rate) && none.points == 0 && none.left_out == SIZES && none.reason == FSL_TOO_FEW_SIZES);
 }
 
 static void an_unknown_chi2_asks_only_for_thirty_samples(void **state) {
@@ -210,16 +211,23 @@ static void an_error_of_zero_or_four_replicates_or_a_wide_interval_give_no_rate(
   fill(error, 1, 1, -0.5, 0);
   for (size_t r = 0; r < REPLICATES; r++) error[2 * REPLICATES + r] = 0;
   fsl_rate_input input = input_of(error, 1, chi2_1);
-  assert_true(isnan(rate_of(*state, &input).rate));
+  const fsl_rate zero = rate_of(*state, &input);
+  assert_true(isnan(zero.rate) && zero.reason == FSL_ERROR_IS_ZERO);
+  error[2 * REPLICATES] = 1; /* one value is enough for a mean, not for resamples */
+  assert_int_equal(rate_of(*state, &input).reason, FSL_NO_SLOPE);
   fill(error, 1, 1, -0.5, 0);
   input.n_replicates = 4;
-  assert_true(isnan(rate_of(*state, &input).rate));
+  const fsl_rate few = rate_of(*state, &input);
+  assert_true(isnan(few.rate) && few.reason == FSL_TOO_FEW_REPLICATES);
+  for (size_t i = 0; i < SIZES * REPLICATES; i++) error[i] = NAN;
+  assert_int_equal(rate_of(*state, &input).reason, FSL_NO_ERRORS);
+  fill(error, 1, 1, -0.5, 0);
   input = input_of(error, 1, chi2_1);
   double normal[SIZES * REPLICATES];
   fsl_normals((fsl_key){{1, 2}}, 0, 0, SIZES * REPLICATES, normal);
   for (size_t i = 0; i < SIZES * REPLICATES; i++) error[i] *= exp(6 * normal[i]);
   const fsl_rate wide = rate_of(*state, &input);
-  assert_true(isnan(wide.rate) && isnan(wide.low) && isnan(wide.high));
+  assert_true(isnan(wide.rate) && isnan(wide.low) && isnan(wide.high) && wide.reason == FSL_WIDE_INTERVAL);
 }
 
 static void the_same_key_gives_the_same_interval(void **state) {

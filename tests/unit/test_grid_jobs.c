@@ -235,8 +235,9 @@ static void the_exact_chain_lies_at_its_floor(void **state) {
 static void the_budget_telescopes(void **state) {
   (void)state;
   static const char *const vectors[] = {"mean", "mode_weight"};
+  static const char *const budget[] = {"budget={replicates: 1, observations: 1, refine: 8}"};
   campaign c;
-  open_campaign(&c, 0, NULL);
+  open_campaign(&c, 1, budget);
   fsl_job_cache *const cache = fsl_job_cache_create(1 << 26);
   for (int n_train = 0; n_train < 2; n_train++) {
     const fsl_record record = evaluate(&c, cache, FSL_JOB_BUDGET, (fsl_point){1, 0, 0, 2, n_train, 0, 0});

@@ -634,17 +634,17 @@ static void only_metrics_of_modes_and_regions_look_at_the_prior(void **state) {
   double *const x = fsl_arena_get(w.ctx.arena, N * 3, sizeof *x);
   assert_non_null(x);
   looked_at = 0;
-  const fsl_scene *scene =
-      scene_at(&w, 0.3, EVERY & ~(modes | region | 1U << FSL_PRIOR_HALLUCINATION | 1U << FSL_WITHIN_MODE_SPREAD));
+  const uint32_t others = 1U << FSL_PRIOR_HALLUCINATION | 1U << FSL_WITHIN_MODE_SPREAD | 1U << FSL_ESCAPE;
+  const fsl_scene *scene = scene_at(&w, 0.3, EVERY & ~(modes | region | others));
   must(fsl_scene_grade(&w.ctx, scene, N, x, value, mode_weight));
   assert_int_equal(looked_at, 0);
   assert_true(value[FSL_SLICED_W1] > 0 && isnan(mode_weight[0]) && isnan(fsl_scene_true_mode_weight(scene)[0]));
-  scene = scene_at(&w, 0.3, modes | region);
+  scene = scene_at(&w, 0.3, modes | region | 1U << FSL_ESCAPE);
   assert_true(looked_at > 0);
   looked_at = 0;
   must(fsl_scene_grade(&w.ctx, scene, N, x, value, mode_weight));
-  assert_int_equal(looked_at, N); /* one pass serves both */
-  assert_true(value[FSL_MODE_WEIGHT_TV] >= 0 && mode_weight[0] + mode_weight[1] == 1);
+  assert_int_equal(looked_at, N); /* one pass serves all */
+  assert_true(value[FSL_ESCAPE] >= 0 && value[FSL_MODE_WEIGHT_TV] >= 0 && mode_weight[0] + mode_weight[1] == 1);
   stop(&w);
 }
 

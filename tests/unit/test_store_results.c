@@ -532,6 +532,62 @@ static void the_value_at_inf_is_the_mean_over_replicates(void **state) {
   assert_true(at(&rate, second) > -0.5 && at(&rate, second) < -0.4); /* b = .065 is too small for these errors */
 }
 
+/* Of a record with the field what it says; without it values; without a record that there is none. */
+static void reasons_lie_beside_their_values(void **state) {
+  fixture *const f = *state;
+  static const double said[N_TIMES] = {FSL_HAS_VALUE, FSL_ONE_DRAW_DOMINATES};
+  parse(f, text_of_spec, true);
+  const fsl_point with = {0, 0, 0, 2, 1, 1, 1}, without = {0, 0, 0, 2, 1, 0, 1}, failed = {0, 0, 1, 0, 2, 1, 0};
+  const int64_t job = fsl_grid_find(&f->grid, &f->spec, FSL_JOB_RUN, with),
+                lost = fsl_grid_find(&f->grid, &f->spec, FSL_JOB_RUN, failed),
+                unknown = fsl_grid_find(&f->grid, &f->spec, FSL_JOB_TRUTH, with),
+                missing = fsl_grid_find(&f->grid, &f->spec, FSL_JOB_TRUTH, without);
+  fsl_record *const record = fsl_arena_get(f->arena, 1, sizeof *record);
+  fsl_field *const field = fsl_arena_get(f->arena, 2, sizeof *field);
+  static const double none[] = {NAN};
+  assert_true(record != NULL && field != NULL);
+  *record = *f->records[job];
+  record->n_fields = 1;
+  record->fields = field;
+  field[0] = (fsl_field){.name = "score_error_reason", .rank = 1, .shape = {N_TIMES}, .data = said};
+  f->records[job] = record;
+  f->records[lost] = fail_record(f, (size_t)lost, FSL_RECORD_FAILED);
+  assert_true(unknown == missing); /* one truth serves both replicates */
+  fsl_record *const truth = fsl_arena_get(f->arena, 1, sizeof *truth);
+  assert_non_null(truth);
+  *truth = *f->records[unknown];
+  truth->n_fields = 1;
+  truth->fields = field + 1;
+  field[1] = (fsl_field){.name = "log_evidence", .data = none};
+  f->records[unknown] = truth;
+  write_and_open(f);
+  const variable reason = read_back(f, "score_error_reason"), other = read_back(f, "path_kl_reason"),
+                 of_truth = read_back(f, "truth/truth_reason"), of_rate = read_back(f, "convergence/rate_reason");
+  const size_t cells[3] = {fsl_grid_cell(&f->spec, with), fsl_grid_cell(&f->spec, without),
+                           fsl_grid_cell(&f->spec, failed)};
+  for (size_t t = 0; t < N_TIMES; t++) {
+    expect_same(reason.data[cells[0] * N_TIMES + t], said[t]);
+    expect_same(other.data[cells[0] * N_TIMES + t], FSL_HAS_VALUE);
+    expect_same(reason.data[cells[1] * N_TIMES + t], FSL_HAS_VALUE);
+    expect_same(reason.data[cells[2] * N_TIMES + t], FSL_NO_RESULT);
+  }
+  expect_same(of_truth.data[1], FSL_TRUTH_UNKNOWN);
+  expect_same(of_truth.data[0], FSL_HAS_VALUE);
+  expect_same(of_truth.data[6], FSL_NO_RESULT); /* noise of two numbers does not fit one measurement */
+  for (hsize_t i = 0; i < of_rate.shape[0] * of_rate.shape[1]; i++) assert_true(of_rate.data[i] > FSL_HAS_VALUE);
+  char meanings[1024];
+  int8_t values[FSL_N_REASONS];
+  assert_true(H5LTget_attribute_char(f->file, "score_error_reason", "flag_values", (char *)values) >= 0);
+  for (int i = 0; i < FSL_N_REASONS; i++) assert_int_equal(values[i], i);
+  size_t n = 0;
+  for (int i = 0; i < FSL_N_REASONS; i++)
+    n += (size_t)snprintf(meanings + n, sizeof meanings - n, "%s%s", i == 0 ? "" : " ", fsl_reasons[i].name);
+  expect_attribute(f, "score_error_reason", "flag_meanings", meanings);
+  expect_attribute(f, "truth/truth_reason", "flag_meanings", meanings);
+  expect_attribute(f, "convergence/rate_reason", "flag_meanings", meanings);
+  assert_true(H5Lexists(f->file, "nonfinite_fraction_reason", H5P_DEFAULT) == 0); /* never NaN */
+}
+
 static void expect_parts(fixture *f, fsl_point p, const variable *w1, const variable *mean) {
   static const char *const names[] = {"sliced_w1_finite_sample", "sliced_w1_approximation", "sliced_w1_integrator",
                                       NULL, "sliced_w1_total"};
@@ -792,6 +848,7 @@ int main(void) {
       TEST(the_truth_says_how_it_was_found),
       TEST(the_references_rate_is_its_slope),
       TEST(the_value_at_inf_is_the_mean_over_replicates),
+      TEST(reasons_lie_beside_their_values),
       TEST(the_budget_has_its_parts_and_floors),
       TEST(a_row_for_every_job),
       TEST(the_reader_finds_axes_by_name),
