@@ -30,6 +30,7 @@ STATUS = "not_run done failed not_applicable excluded timed_out"
 ROOT = {name: CELL + ("t",) for name in METRICS}
 ROOT |= {f"{m}_floor{end}": PROBLEM + ("t",) for m in METRICS if m not in WITHOUT_FLOOR for end in ("", "_hi")}
 ROOT |= {f"{m}_floor_lo": PROBLEM + ("t",) for m in SPREADS}
+ROOT |= {f"{m}_reason": CELL + ("t",) for m in METRICS if m != "nonfinite_fraction"}
 ROOT |= {
     "status": CELL,
     "job_index": CELL,
@@ -43,9 +44,9 @@ EXPECTED = {
     "/": ROOT,
     "reference": {n: SIZED + ("t",) for n in ("mean_error", "covariance_error", "sliced_w1", "effective_atoms")}
     | {n: SIZED for n in ("mode_weight_tv", "ess", "khat", "log_evidence_error")},
-    "truth": {n: PROBLEM for n in ("log_evidence", "method", "stated_error", "ess")}
+    "truth": {n: PROBLEM for n in ("log_evidence", "method", "stated_error", "ess", "truth_reason")}
     | {"mean": PROBLEM + ("component",), "covariance": PROBLEM + ("component", "component2")},
-    "convergence": {n: RATES for n in ("rate", "rate_low", "rate_high", "floor", "points", "left_out")},
+    "convergence": {n: RATES for n in ("rate", "rate_low", "rate_high", "floor", "points", "left_out", "rate_reason")},
     "budget": {
         "sliced_w1": CELL + ("t", "part"),
         "sliced_w1_floor": PROBLEM + ("t", "part"),
@@ -66,7 +67,7 @@ def leave_out_metrics(path):
         asked = re.findall(r"^(?:# --set )?metrics[:=] *\[(.*)\]", file["provenance"].attrs["spec"], re.MULTILINE)
     wanted = [name.strip() for name in asked[-1].split(",")] if asked else METRICS
     absent = [m for m in METRICS if m not in wanted]
-    names = [n for m in absent for n in (m, *(f"{m}_floor{end}" for end in ("", "_hi", "_lo"))) if n in ROOT]
+    names = [n for m in absent for n in (m, *(f"{m}_floor{end}" for end in ("", "_hi", "_lo")), f"{m}_reason") if n in ROOT]
     for name in names:
         del ROOT[name]
     return names
@@ -131,7 +132,21 @@ def check_group(check, engine, path, group):
     return data
 
 
+def check_reasons(check, where, data, values, reasons):
+    """A value is NaN where its reason is not has_value, and there alone."""
+    reason = data[reasons]
+    check.that(reason.dtype == np.int8, f"{where}/{reasons} is {reason.dtype}")
+    meanings = reason.attrs.get("flag_meanings", "").split()
+    flags = np.ravel(reason.attrs.get("flag_values", []))
+    check.that(meanings[:1] == ["has_value"] and np.array_equal(flags, range(len(meanings))), f"{where}/{reasons}: flags")
+    check.that(bool((reason < len(meanings)).all()), f"{where}/{reasons} has values without a meaning")
+    check.that(bool((data[values].isnull() == (reason != 0)).all()), f"{where}/{values}: a NaN without a reason, or one with")
+
+
 def check_root(check, engine, data):
+    for name in METRICS:
+        if f"{name}_reason" in ROOT:
+            check_reasons(check, engine, data, name, f"{name}_reason")
     first = [d for d in data["sliced_w1"].dims]
     check.that(first == list(CELL) + ["t"], f"{engine}: the axes are {first}")
     status = data["status"]
@@ -150,6 +165,8 @@ def check_root(check, engine, data):
 
 
 def check_groups(check, engine, found):
+    check_reasons(check, engine, found["convergence"], "rate", "rate_reason")
+    check_reasons(check, engine, found["truth"], "log_evidence", "truth_reason")
     reference = found["reference"]
     check.that(0.0 in reference["t"].values, f"{engine}: /reference has no t = 0")
     at_inf = np.isinf(reference["n_train"].values)
