@@ -4,6 +4,10 @@
 #include <cblas.h>
 #include <lapacke.h>
 
+#ifndef OPENBLAS_CONFIG_H
+typedef int blasint; /* the headers of other libraries lack OpenBLAS's name for their integers */
+#endif
+
 #include <math.h>
 #include <string.h>
 

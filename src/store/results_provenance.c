@@ -14,10 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* OpenBLAS's own header clashes with the reference one that LAPACKE brings. */
-extern char *openblas_get_config(void);
-extern char *openblas_get_corename(void);
-
 /* The distinct hosts of the records. */
 static const char *list_hosts(const fsl_results *r) {
   enum { MOST = 64 };
@@ -59,7 +55,9 @@ static fsl_status write_lines(fsl_h5 *h, hid_t group, size_t n, const line *line
 
 static fsl_status write_all(fsl_h5 *h, hid_t group, const fsl_spec *spec, const char *hosts, const fsl_provenance *p) {
   char hash[33], hdf5[32], xxhash[32];
+  const char *const blas = fsl_blas(h->ctx->arena), *const core = fsl_blas_core(h->ctx->arena);
   unsigned major, minor, release;
+  if (blas == NULL || core == NULL) return fsl_fail(h->ctx, FSL_ENOMEM, "out of memory for the provenance");
   fsl_hash_print(spec->hash, hash);
   H5get_libversion(&major, &minor, &release);
   snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
@@ -75,10 +73,10 @@ static fsl_status write_all(fsl_h5 *h, hid_t group, const fsl_spec *spec, const 
       {"gsl_version", gsl_version},
       {"yaml_version", yaml_get_version_string()},
       {"xxhash_version", xxhash},
-      {"openblas", openblas_get_config()},
+      {"openblas", blas},
       {"cpu_instruction_set", fsl_processor()},
       {"kernels", fsl_isa_name(fsl_isa_chosen())},
-      {"cpu_openblas_core", openblas_get_corename()},
+      {"cpu_openblas_core", core},
       {"hosts", hosts},
       {"started", p->started},
       {"ended", p->ended},

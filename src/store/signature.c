@@ -18,9 +18,35 @@
 
 const char fsl_version[] = FSL_VERSION, fsl_git_commit[] = FSL_GIT_COMMIT, fsl_build_flags[] = FSL_CFLAGS;
 
-/* OpenBLAS's own header clashes with the reference one that LAPACKE brings. */
+/* Their own headers clash with the reference one that LAPACKE brings. */
+#ifdef FSL_FLEXIBLAS
+extern int flexiblas_current_backend(char *name, size_t length);
+
+static const char *flexiblas(fsl_arena *arena) {
+  char backend[64] = "";
+  flexiblas_current_backend(backend, sizeof backend);
+  return fsl_text_format(arena, "FlexiBLAS on %s", backend);
+}
+
+const char *fsl_blas(fsl_arena *arena) {
+  return flexiblas(arena);
+}
+
+const char *fsl_blas_core(fsl_arena *arena) {
+  return flexiblas(arena);
+}
+#else
 extern char *openblas_get_config(void);
 extern char *openblas_get_corename(void);
+
+const char *fsl_blas(fsl_arena *arena) {
+  return fsl_text_copy(arena, openblas_get_config());
+}
+
+const char *fsl_blas_core(fsl_arena *arena) {
+  return fsl_text_copy(arena, openblas_get_corename());
+}
+#endif
 
 #if defined __x86_64__
 #define PROCESSOR "x86-64"
@@ -36,7 +62,9 @@ const char *fsl_processor(void) {
 }
 
 const char *fsl_signature(fsl_arena *arena) {
+  const char *const core = fsl_blas_core(arena);
+  if (core == NULL) return NULL;
   return fsl_text_format(arena, "fslens %s (%s), compiler %s, %s, %s, kernels %s, OpenBLAS %s, GSL %s", fsl_version,
                          fsl_git_commit, __VERSION__, fsl_build_flags, fsl_processor(), fsl_isa_name(fsl_isa_chosen()),
-                         openblas_get_corename(), gsl_version);
+                         core, gsl_version);
 }
