@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs every test, two at a time: CMocka programs, then the scripts under tests/mpi and tests/e2e. A script prints
-# "ok - what" or "not ok - what" lines. Ends with the plain line "N passed, N failed" and fails when anything did.
+# "ok - what" or "not ok - what" lines; FSLENS_MPIRUN (default: mpirun) starts their ranks. Ends with the plain line "N passed, N failed" and fails when anything did.
 # Where FSLENS_ISA is not set, what rests on the kernels runs once more on each other instruction set that the machine has.
 set -u
 cd "$(dirname "$0")/.."
-export BUILD=${BUILD:-build}
-export FSLENS="$PWD/$BUILD/fslens" FSL_TEST_ROOT="$PWD" PYTHON=${PYTHON:-python3}
+BUILD=$(realpath -m "${BUILD:-build}")
+export BUILD FSLENS="$BUILD/fslens" FSL_TEST_ROOT="$PWD" PYTHON=${PYTHON:-python3}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe OPENBLAS_NUM_THREADS=1
 passed=0 failed=0

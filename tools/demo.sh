@@ -4,7 +4,7 @@ set -eu
 fslens=$1
 out=${2:-quickstart.h5}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-mpirun --map-by :OVERSUBSCRIBE -n 3 "$fslens" run experiments/quickstart.yaml -o "$out"
+${FSLENS_MPIRUN:-mpirun} --map-by :OVERSUBSCRIBE -n 3 "$fslens" run experiments/quickstart.yaml -o "$out"
 "$fslens" show "$out"
 echo
 echo "The whole result is in $out: python3 -c \"import xarray; print(xarray.open_dataset('$out'))\""

@@ -98,7 +98,7 @@ say_how() {
   echo "  spack install" $(packages 5 "$@")
   [ -z "$(packages 6 "$@")" ] || echo "  pip install" $(packages 6 "$@")
   case " $* " in
-  *" random123 "*) echo "  Random123 is headers alone: unpack github.com/DEShawResearch/random123, CPPFLAGS=-I.../include" ;;
+  *" random123 "*) echo "  Random123 is headers alone: unpack github.com/DEShawResearch/random123, CPATH=.../include" ;;
   esac
   echo "or ask for:"
   echo "  apt-get install" $(packages 2 "$@")

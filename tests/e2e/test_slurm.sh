@@ -77,7 +77,7 @@ says "sbatch --export=ALL --array=1-4 --ntasks=1 " "the line of the array is sho
 says "sbatch --export=ALL --dependency=afterany:$array " "and that of the gather behind it"
 [ -n "$array" ] || exit 1
 main=$array main_gather=$gather
-mpirun --map-by :OVERSUBSCRIBE -n 21 "$FSLENS" run "a grid.yaml" -o reference.h5 --progress none >reference.log 2>&1 &
+"${mpirun[@]}" -n 21 "$FSLENS" run "a grid.yaml" -o reference.h5 --progress none >reference.log 2>&1 &
 reference=$!
 check "a task works" within 30 has_work "a grid.3-of-4.journal"
 check "it knows when its time is over" knows_its_end "a grid.3-of-4.log"
