@@ -48,7 +48,8 @@ PARALLEL_HDF5 := $(shell echo '$(number_sign)include <H5pubconf.h>' | $(CC) $(CP
 endif
 COMPILER := $(if $(PARALLEL_HDF5),$(MPI_CC),$(CC))
 
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(filter 1,$(WERROR)),-Werror)
+# Named integers are enumerators here, and exact in floating point.
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-enum-float-conversion $(if $(filter 1,$(WERROR)),-Werror)
 BASE_FLAGS := -std=c17 -D_GNU_SOURCE -Iinclude -Isrc $(CPPFLAGS) $(WARN) $(CFLAGS) $(SAN_FLAGS) $(PKG_CFLAGS)
 # No fused multiply-add outside kernel files: the same bits from every compiler.
 FLAGS = $(BASE_FLAGS) -ffp-contract=off

@@ -153,7 +153,7 @@ interrupt_twice() {
   rm -f "$here"/slow.*journal
   "$bad" supervise -- "${stuck[@]}" >"$here/stopped" 2>&1 &
   local run=$!
-  until [ -s "$here/slow.journal" ]; do sleep 0.05; done
+  until [ -s "$here/slow.journal" ] || ! kill -0 $run; do sleep 0.05; done
   sleep 1
   kill -INT $run
   sleep 0.5
