@@ -183,11 +183,11 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
 $(BUILD)/tests/test_job_team: WRAP := fsl_arena_get fsl_check_stop
 $(BUILD)/tests/test_job_shared: WRAP := fsl_posterior_of_training_set fsl_law_view_create
 $(BUILD)/tests/test_store_lock: WRAP := fcntl kill
+$(BUILD)/tests/test_base_array_formats: WRAP := fsl_check_stop
 # Counts them.
 $(BUILD)/tests/test_problem_mixture_large: WRAP := fsl_forward_solve fsl_cholesky fsl_matvec
 $(BUILD)/tests/test_metric_scene: WRAP := fsl_law_view_states
 $(BUILD)/tests/test_posterior_look: WRAP := cblas_sgemm cblas_dgemm
-$(BUILD)/tests/test_base_array_formats: WRAP := fsl_check_stop
 
 # A journal is bytes that nobody vouches for: what reads it is built once more with the sanitizers for the test that
 # damages journals. Where the compiler has none, the test goes without.
