@@ -89,7 +89,8 @@ static fsl_status masses_at_0(fsl_ctx *ctx, const fsl_scene *scene, const double
   }
   const fsl_mixture *const law = &scene->setting.truth->law;
   FSL_GET(ctx, mass, scene->n_modes);
-  FSL_TRY(fsl_plane_fits(law, 0) ? fsl_plane_masses(ctx, scene->prior, law, 1, 0, mass) : count_at_0(ctx, scene, mass));
+  FSL_TRY(fsl_plane_fits(law, 0) ? fsl_plane_masses(ctx, scene->prior, NULL, law, 1, 0, mass)
+                                 : count_at_0(ctx, scene, mass));
   if (common != NULL) common->mass_at_0 = mass;
   *out = mass;
   return FSL_OK;
@@ -154,7 +155,7 @@ fsl_status fsl_census_prepare(fsl_ctx *ctx, fsl_scene *scene) {
               .mass = mass};
   FSL_GET(ctx, c.spread.sum, scene->d);
   if (c.modes || c.main || c.both) FSL_TRY(count_all(ctx, scene, &scene->truth, &c));
-  if (by_quadrature) FSL_TRY(fsl_plane_masses(ctx, scene->prior, law, scene->a, scene->v, mass));
+  if (by_quadrature) FSL_TRY(fsl_plane_masses(ctx, scene->prior, scene->prior_view, law, scene->a, scene->v, mass));
   scene->main_trace = c.main ? fsl_spread_trace(&c.spread, scene->d) : NAN;
   scene->true_both = (double)c.n_both / (double)scene->truth.total;
   if (!modes) return FSL_OK;

@@ -79,9 +79,10 @@ void fsl_modes_pool(size_t n_modes, const double *mass, double *pooled);
  * components, none of which is a mere line. */
 bool fsl_plane_fits(const fsl_mixture *law, double v);
 /* mass (n_modes of the prior): of the regions where each mode is the most responsible in p(x_t), under the law at
- * (a, v). To about 1e-4. */
-FSL_CHECKED fsl_status fsl_plane_masses(fsl_ctx *ctx, const fsl_mixture *prior, const fsl_mixture *law, double a,
-                                        double v, double *mass);
+ * (a, v). To about 1e-4. view: of the prior at (a, v); NULL: made
+ * here. */
+FSL_CHECKED fsl_status fsl_plane_masses(fsl_ctx *ctx, const fsl_mixture *prior, const fsl_law_view *view,
+                                        const fsl_mixture *law, double a, double v, double *mass);
 
 typedef struct fsl_spread_sum { /* of the states inside one mode, about a centre */
   double n, *sum, squares;      /* sum (d) */

@@ -359,12 +359,15 @@ static fsl_status masses_by_lines(fsl_ctx *ctx, const fsl_mixture *prior, const 
   return FSL_OK;
 }
 
-fsl_status fsl_plane_masses(fsl_ctx *ctx, const fsl_mixture *prior, const fsl_mixture *law, double a, double v,
-                            double *mass) {
+fsl_status fsl_plane_masses(fsl_ctx *ctx, const fsl_mixture *prior, const fsl_law_view *view, const fsl_mixture *law,
+                            double a, double v, double *mass) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  fsl_law_view *view;
+  fsl_law_view *own;
   double sum = 0;
-  FSL_TRY(fsl_law_view_create(ctx, prior, a, v, &view));
+  if (view == NULL) {
+    FSL_TRY(fsl_law_view_create(ctx, prior, a, v, &own));
+    view = own;
+  }
   for (size_t k = 0; k < prior->n_modes; k++) mass[k] = 0;
   FSL_TRY(v == 0 && fsl_mixture_is_atomic(law) ? masses_of_atoms(ctx, view, law, mass)
                                                : masses_by_lines(ctx, prior, view, law, a, v, mass));

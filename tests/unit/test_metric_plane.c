@@ -55,7 +55,7 @@ static void two_atoms_share_the_plane_by_half(void **state) {
     const double angle = i == 360 ? atan(0.5 * (1 + sqrt(5))) + 0.5 * M_PI : i * M_PI / 360;
     const double mean[] = {0.3, -0.2, 0.3 + gap * cos(angle), -0.2 + gap * sin(angle)};
     const fsl_mixture prior = equal(2, mean, &none, log_prior), law = reweighted(prior, weight, log_law);
-    must(fsl_plane_masses(&ctx, &prior, &law, a, v, mass));
+    must(fsl_plane_masses(&ctx, &prior, NULL, &law, a, v, mass));
     const double own = cdf(0.5 * a * gap / sqrt(v));
     assert_near(mass[0], 0.8 * own + 0.2 * (1 - own), 2e-5);
     assert_near(mass[0] + mass[1], 1, 1e-12);
@@ -73,7 +73,7 @@ static void four_atoms_share_the_plane_by_quadrants(void **state) {
   for (int i = 0; i < 4; i++) {
     const double v = variances[i], a = sqrt(1 - v), right = cdf(a / sqrt(v));
     const fsl_mixture prior = equal(4, mean, &none, log_prior), law = reweighted(prior, weight, log_law);
-    must(fsl_plane_masses(&ctx, &prior, &law, a, v, mass));
+    must(fsl_plane_masses(&ctx, &prior, NULL, &law, a, v, mass));
     for (int k = 0; k < 4 && a > 0; k++) {
       double exact = 0;
       for (int m = 0; m < 4; m++)
@@ -113,7 +113,7 @@ static void regions_bounded_by_conics_have_their_masses(void **state) {
     must(fsl_law_log_density(&ctx, &law, a, v, GRID, x, density));
     for (int j = 0; j < GRID; j++) exact[mode[j]] += exp(density[j]) * 2 * cell * cell;
   }
-  must(fsl_plane_masses(&ctx, &prior, &law, a, v, mass));
+  must(fsl_plane_masses(&ctx, &prior, NULL, &law, a, v, mass));
   for (int k = 0; k < 3; k++) {
     assert_true(exact[k] > 0.01);
     assert_near(mass[k], exact[k], 5e-5);
@@ -141,7 +141,7 @@ static void many_atoms_are_summed_like_few(void **state) {
   const fsl_mixture law = {2, MOST, log_weight, mean, 1, &none, NULL, 4, mode_of};
   static const double variances[] = {0, 0.002, 0.2, 0.9};
   for (int i = 0; i < 4; i++) {
-    must(fsl_plane_masses(&ctx, &prior, &law, sqrt(1 - variances[i]), variances[i], mass));
+    must(fsl_plane_masses(&ctx, &prior, NULL, &law, sqrt(1 - variances[i]), variances[i], mass));
     for (int k = 0; k < 4; k++) assert_near(mass[k], 0.25, i == 0 ? 1e-12 : 1e-4);
   }
   fsl_arena_destroy(ctx.arena);
