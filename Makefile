@@ -172,7 +172,7 @@ bench-readme: ## put the last benchmark's table and plot into README.md
 
 # ---- tests -----------------------------------------------------------------------------------------------------
 # The runner's decisions are pure functions: tested without MPI.
-PURE_OBJ := $(patsubst %,$(BUILD)/src/runner/%.o,schedule progress speaker suspects calibration overdue records turns launch restart)
+PURE_OBJ := $(patsubst %,$(BUILD)/src/runner/%.o,schedule progress speaker suspects calibration overdue records turns launch restart memory)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
@@ -207,6 +207,10 @@ $(BUILD)/tests/test_store_damage: tests/unit/test_store_damage.c $(CHECKED_OBJ)
 	$(call say,CC,$<)
 	$(Q)$(COMPILER) $(FLAGS) @$(BUILD)/checked/flags -MMD -MP -MT $@ -MF $@.d $< -o $@ $(LDFLAGS) $(CHECKED_OBJ) -lcmocka $(LINK_LIBS)
 
+# A campaign's journal without its computing.
+$(BUILD)/fill-journal: tests/e2e/fill_journal.c $(BUILD)/libfslens.a
+	$(CC) $(FLAGS) $(SAN_FLAGS) -MMD -MP -MT $@ -MF $@.d $< -o $@ $(BUILD)/libfslens.a $(PKG_LIBS)
+
 # fslens with kinds that crash, hang and starve. Its catalog comes before the library's, which is then not linked.
 KINDS_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kinds/*.c))
 $(BUILD)/fslens-test: $(APP_OBJ) $(KINDS_OBJ) $(BUILD)/libfslens.a
@@ -221,7 +225,7 @@ $(BUILD)/fslens-faults: $(APP_OBJ) $(FAULTS_OBJ) $(BUILD)/libfslens.a
 	$(call say,LD,$@)
 	$(Q)$(MPI_CC) $(SAN_FLAGS) $(LDFLAGS) $(FAULTS:%=-Wl,--wrap=%) -o $@ $(APP_OBJ) $(FAULTS_OBJ) $(BUILD)/libfslens.a $(LINK_LIBS)
 
-unit: $(UNIT) $(BENCH_PROGRAMS) $(BUILD)/fslens-test $(BUILD)/fslens-faults ## build the unit tests
+unit: $(UNIT) $(BENCH_PROGRAMS) $(BUILD)/fslens-test $(BUILD)/fslens-faults $(BUILD)/fill-journal ## build the unit tests
 
 deps:
 	@tools/install-deps.sh

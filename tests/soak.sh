@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Long checks: a minute of damaged specs through the loader, a hundred thousand damaged journals, the whole table of known
-# failures, a hundred rounds of kills, every single call that can fail. SECONDS_EACH sets the length of the first. With
+# failures, a million cells, a hundred rounds of kills, every single call that can fail. SECONDS_EACH sets the length of the first. With
 # SAN=1 the build that is tested has the sanitizers.
 . "$(dirname "$0")/e2e/common.sh"
 for build in "$FSLENS" "${FSLENS%/fslens}-san/fslens"; do [ -x "$build" ] && fuzzed=$build; done
@@ -14,8 +14,11 @@ report "what stands in a damaged journal is read, and nothing else" $damage
 "$PYTHON" tests/e2e/failures_table.py "$FSLENS" "$here" full
 table=$?
 report "methods fail as an independent implementation saw them fail" $table
+"$PYTHON" tests/e2e/check_memory.py "$FSLENS" "${FSLENS%/fslens}/fill-journal" "$here" million
+million=$?
+report "a million cells take less than 500 MB, and a gather 15 s" $million
 KILL_ROUNDS=100 GATHER_ROUNDS=50 bash tests/e2e/test_kills.sh
 kills=$?
 FAULTS=0 FAULTS_RANKS=150 bash tests/e2e/test_faults.sh
 faults=$?
-exit $((fuzz | damage | table | kills | faults))
+exit $((fuzz | damage | table | million | kills | faults))

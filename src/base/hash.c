@@ -6,7 +6,6 @@
 
 #include <endian.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 struct fsl_hasher {
@@ -99,5 +98,10 @@ int fsl_hash_compare(fsl_hash a, fsl_hash b) {
 }
 
 void fsl_hash_print(fsl_hash hash, char text[33]) {
-  snprintf(text, 33, "%016llx%016llx", (unsigned long long)hash.high, (unsigned long long)hash.low);
+  static const char digits[] = "0123456789abcdef";
+  for (int i = 0; i < 16; i++) {
+    text[i] = digits[hash.high >> (60 - 4 * i) & 15u];
+    text[16 + i] = digits[hash.low >> (60 - 4 * i) & 15u];
+  }
+  text[32] = '\0';
 }

@@ -23,11 +23,10 @@ static const fsl_usage usage = {
 
 enum { MOST_NAMED = 10 };
 
-static void name_missing_jobs(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid,
-                              const fsl_record *const *records) {
+static void name_missing_jobs(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, const fsl_ledger *ledger) {
   size_t named = 0, missing = 0;
   for (size_t i = 0; i < grid->n_jobs; i++) {
-    if (records[i] != NULL) continue;
+    if (fsl_ledger_state(ledger, i) != FSL_ENTRY_NONE) continue;
     if (++missing > MOST_NAMED) continue;
     printf("  missing: %s\n", fsl_job_describe(ctx->arena, spec, &grid->jobs[i]));
     named++;
@@ -74,13 +73,16 @@ static fsl_status name_beyond(fsl_ctx *ctx, const fsl_replacement *by) {
 static fsl_status report(fsl_ctx *ctx, const char *path, const fsl_replacement *by) {
   const fsl_grid *const grid = by->grid;
   size_t done = 0, failed = 0;
-  for (size_t i = 0; i < grid->n_jobs; i++)
-    if (by->records[i] != NULL) (*(by->records[i]->status == FSL_RECORD_DONE ? &done : &failed))++;
+  for (size_t i = 0; i < grid->n_jobs; i++) {
+    const fsl_entry_state state = fsl_ledger_state(by->ledger, i);
+    done += state == FSL_ENTRY_DONE;
+    failed += state == FSL_ENTRY_FAILED || state == FSL_ENTRY_TIMED_OUT;
+  }
   printf("%s: %zu of %zu jobs done, %zu failed, %zu missing\n", path, done, grid->n_jobs, failed,
          grid->n_jobs - done - failed);
   if (done + failed < grid->n_jobs) {
     name_missing_tasks(by->n_journals, by->journals);
-    name_missing_jobs(ctx, by->spec, grid, by->records);
+    name_missing_jobs(ctx, by->spec, grid, by->ledger);
   }
   return name_beyond(ctx, by);
 }
@@ -123,15 +125,24 @@ static const char *common_output(fsl_arena *arena, size_t n, const fsl_journal_c
   return first;
 }
 
+static fsl_status write_all(fsl_ctx *ctx, const char *out, fsl_replacement *by, const char *command) {
+  fsl_provenance provenance;
+  fsl_job_index *index;
+  FSL_TRY(fsl_job_index_create(ctx, by->grid, &index));
+  by->index = index;
+  FSL_TRY(fsl_collect_records(ctx, by->spec, by->grid, index, by->n_journals, by->journals, by->ledger, NULL, NULL));
+  FSL_TRY(fsl_collect_provenance(ctx, by->n_journals, by->journals, command, &provenance));
+  FSL_TRY(fsl_results_replace(ctx, out, by, &provenance));
+  return report(ctx, out, by);
+}
+
 static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const char *command) {
   const char *const out = arguments->positional[0];
   const size_t n = arguments->n_positional - 1;
   fsl_journal_contents *journals;
   fsl_spec *spec;
   fsl_grid grid;
-  const fsl_record **records;
-  fsl_job_index *index;
-  fsl_provenance provenance;
+  fsl_ledger *ledger;
   fsl_output output;
   if (command == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the command line");
   FSL_TRY(fsl_output_check(ctx, out, FSL_FILE_RESULTS, n, arguments->positional + 1, &output));
@@ -139,19 +150,16 @@ static fsl_status gather(fsl_ctx *ctx, const fsl_arguments *arguments, const cha
   FSL_TRY(read_all(ctx, n, arguments->positional + 1, journals));
   FSL_TRY(read_spec(ctx, n, journals, &spec));
   FSL_TRY(fsl_grid_create(ctx, spec, &grid));
-  FSL_GET(ctx, records, grid.n_jobs + 1);
-  FSL_TRY(fsl_job_index_create(ctx, &grid, &index));
-  FSL_TRY(fsl_collect_records(ctx, spec, &grid, index, n, journals, records));
-  FSL_TRY(fsl_collect_provenance(ctx, n, journals, command, &provenance));
-  const fsl_replacement by = {.spec = spec,
-                              .grid = &grid,
-                              .index = index,
-                              .records = records,
-                              .n_journals = n,
-                              .journals = journals,
-                              .output = common_output(ctx->arena, n, journals)};
-  FSL_TRY(fsl_results_replace(ctx, out, &by, &provenance));
-  return report(ctx, out, &by);
+  FSL_TRY(fsl_ledger_create(ctx, &grid, n, &ledger));
+  fsl_replacement by = {.spec = spec,
+                        .grid = &grid,
+                        .ledger = ledger,
+                        .n_journals = n,
+                        .journals = journals,
+                        .output = common_output(ctx->arena, n, journals)};
+  const fsl_status status = write_all(ctx, out, &by, command);
+  fsl_ledger_close(ledger);
+  return status;
 }
 
 int fsl_command_gather(int argc, char **argv) {

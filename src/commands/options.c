@@ -134,7 +134,8 @@ static void write_log(void *self, fsl_log_level level, const char *text) {
 
 fsl_ctx fsl_command_ctx(void) {
   static const fsl_log log = {.level = FSL_LOG_WARN, .write = write_log};
-  const double memory = fsl_memory_available();
+  const fsl_memory left = fsl_memory_available();
+  const double memory = fmin(left.shared, left.own);
   return (fsl_ctx){.arena = fsl_arena_create(0),
                    .team = &fsl_team_solo,
                    .log = &log,

@@ -3,20 +3,20 @@
 
 #include "base/text.h"
 
+#include <stdio.h>
+
 static const char *name_or(size_t n, const fsl_entry *entries, int i) {
   return i < 0 || (size_t)i >= n ? "-" : entries[i].name;
 }
 
 const char *fsl_point_describe(fsl_arena *arena, const fsl_spec *spec, fsl_point p) {
-  fsl_text text;
-  fsl_text_start(&text, arena);
-  fsl_text_add(&text, "%s / %s / %s / %s", spec->priors[p.prior].name, spec->forward_models[p.forward_model].name,
-               spec->noise_levels[p.noise_level].name,
-               name_or(spec->n_approximations, spec->approximations, p.approximation));
-  if (p.n_train >= 0) fsl_text_add(&text, " / N %g", spec->n_train[p.n_train]);
-  if (p.replicate >= 0) fsl_text_add(&text, " / replicate %d", p.replicate);
-  fsl_text_add(&text, " / observation %d", p.observation);
-  return fsl_text_end(&text);
+  char n_train[40] = "", replicate[40] = "";
+  if (p.n_train >= 0) snprintf(n_train, sizeof n_train, " / N %g", spec->n_train[p.n_train]);
+  if (p.replicate >= 0) snprintf(replicate, sizeof replicate, " / replicate %d", p.replicate);
+  return fsl_text_format(arena, "%s / %s / %s / %s%s%s / observation %d", spec->priors[p.prior].name,
+                         spec->forward_models[p.forward_model].name, spec->noise_levels[p.noise_level].name,
+                         name_or(spec->n_approximations, spec->approximations, p.approximation), n_train, replicate,
+                         p.observation);
 }
 
 const char *fsl_job_describe(fsl_arena *arena, const fsl_spec *spec, const fsl_job *job) {

@@ -6,17 +6,21 @@
 #include "grid/keys.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { MAX_CELLS = 100000000 };
+
+enum { BLOCK_JOBS = 4096 };
 
 typedef struct builder {
   fsl_ctx *ctx;
   const fsl_spec *spec;
   fsl_parts parts;
-  size_t n_jobs, capacity;
-  fsl_job *jobs;
-  size_t n_slots; /* of the table of identities: open addressing, a power of two */
-  int64_t *slot;
+  size_t n_jobs, n_blocks, most_blocks;
+  fsl_job **block; /* BLOCK_JOBS jobs each, by malloc: how many there will be is not known */
+  size_t n_slots;  /* of the table of identities: open addressing, a power of two, by malloc; at most half full */
+  uint32_t *slot;  /* number of a job and 1; 0: empty */
   size_t n_skips, skip_capacity;
   fsl_skip *skips;
   int64_t *job_of_cell, *budget_of, *truth_of, *reference_of;
@@ -25,29 +29,65 @@ typedef struct builder {
 
 /* ---- the list of jobs and its index by identity ---------------------------------------------------------- */
 
+static fsl_job *job_at(const builder *b, size_t i) {
+  return &b->block[i / BLOCK_JOBS][i % BLOCK_JOBS];
+}
+
 static size_t slot_of(const builder *b, fsl_hash identity) {
   size_t i = (size_t)identity.low & (b->n_slots - 1);
-  while (b->slot[i] >= 0 && fsl_hash_compare(b->jobs[b->slot[i]].identity, identity) != 0)
+  while (b->slot[i] != 0 && fsl_hash_compare(job_at(b, b->slot[i] - 1)->identity, identity) != 0)
     i = (i + 1) & (b->n_slots - 1);
   return i;
 }
 
-static fsl_status rebuild_index(builder *b) {
-  b->n_slots = 4 * b->capacity;
-  FSL_GET(b->ctx, b->slot, b->n_slots);
-  for (size_t i = 0; i < b->n_slots; i++) b->slot[i] = -1;
-  for (size_t i = 0; i < b->n_jobs; i++) b->slot[slot_of(b, b->jobs[i].identity)] = (int64_t)i;
+static fsl_status no_memory(const builder *b) {
+  return fsl_fail(b->ctx, FSL_ENOMEM, "out of memory for %zu jobs", b->n_jobs + 1);
+}
+
+static fsl_status widen_index(builder *b) {
+  free(b->slot);
+  b->n_slots = b->n_slots == 0 ? 1024 : 2 * b->n_slots;
+  b->slot = calloc(b->n_slots, sizeof *b->slot);
+  if (b->slot == NULL) return no_memory(b);
+  for (size_t i = 0; i < b->n_jobs; i++) b->slot[slot_of(b, job_at(b, i)->identity)] = (uint32_t)(i + 1);
   return FSL_OK;
 }
 
-/* Memory stays with the arena; growing by 4 leaves at most a third behind. */
+/* Room for one more job. */
 static fsl_status grow(builder *b) {
-  if (b->n_jobs < b->capacity) return FSL_OK;
-  const fsl_job *const old = b->jobs;
-  b->capacity = b->capacity == 0 ? 256 : 4 * b->capacity;
-  FSL_GET(b->ctx, b->jobs, b->capacity);
-  for (size_t i = 0; i < b->n_jobs; i++) b->jobs[i] = old[i];
-  return rebuild_index(b);
+  if (2 * (b->n_jobs + 1) > b->n_slots) FSL_TRY(widen_index(b));
+  if (b->n_jobs < b->n_blocks * BLOCK_JOBS) return FSL_OK;
+  if (b->n_blocks == b->most_blocks) {
+    const size_t most = 2 * b->most_blocks + 16;
+    fsl_job **const wider = realloc(b->block, most * sizeof *wider);
+    if (wider == NULL) return no_memory(b);
+    b->block = wider;
+    b->most_blocks = most;
+  }
+  b->block[b->n_blocks] = malloc(BLOCK_JOBS * sizeof **b->block);
+  if (b->block[b->n_blocks] == NULL) return no_memory(b);
+  b->n_blocks++;
+  return FSL_OK;
+}
+
+/* Moves the jobs into the arena, block by block. */
+static fsl_status settle(builder *b, fsl_job **out) {
+  free(b->slot);
+  b->slot = NULL;
+  FSL_GET(b->ctx, *out, b->n_jobs + 1);
+  for (size_t i = 0; i < b->n_blocks; i++) {
+    const size_t first = i * BLOCK_JOBS, n = b->n_jobs - first < BLOCK_JOBS ? b->n_jobs - first : BLOCK_JOBS;
+    memcpy(*out + first, b->block[i], n * sizeof **out);
+    free(b->block[i]);
+    b->block[i] = NULL;
+  }
+  return FSL_OK;
+}
+
+static void clean_up(builder *b) {
+  for (size_t i = 0; i < b->n_blocks; i++) free(b->block[i]);
+  free(b->block);
+  free(b->slot);
 }
 
 static fsl_status identify(const builder *b, fsl_job_type type, fsl_point point, fsl_hash *out) {
@@ -63,17 +103,17 @@ static fsl_status intern(builder *b, fsl_job_type type, fsl_point point, int64_t
   FSL_TRY(identify(b, type, point, &job.identity));
   FSL_TRY(grow(b));
   const size_t slot = slot_of(b, job.identity);
-  if (b->slot[slot] < 0) {
+  if (b->slot[slot] == 0) {
     if (point.approximation >= 0) {
       const fsl_entry *const entry = &b->spec->approximations[point.approximation];
       job.approximation = (const fsl_approximation_kind *)(const void *)entry->kind;
       job.approximation_params = entry->params;
     }
     fsl_job_estimate(b->spec, &job);
-    b->slot[slot] = (int64_t)b->n_jobs;
-    b->jobs[b->n_jobs++] = job;
+    *job_at(b, b->n_jobs) = job;
+    b->slot[slot] = (uint32_t)++b->n_jobs;
   }
-  *out = b->slot[slot];
+  *out = (int64_t)b->slot[slot] - 1;
   return FSL_OK;
 }
 
@@ -143,34 +183,42 @@ static fsl_status start(builder *b, size_t n_cells) {
   const size_t problems = spec->n_priors * spec->n_forward_models * spec->n_noise_levels * spec->n_observations;
   FSL_TRY(fsl_parts_create(b->ctx, spec, &b->parts));
   FSL_TRY(get_filled(b->ctx, n_cells, &b->job_of_cell));
-  FSL_TRY(get_filled(b->ctx, n_cells, &b->budget_of));
+  if (spec->budget) FSL_TRY(get_filled(b->ctx, n_cells, &b->budget_of));
   FSL_TRY(get_filled(b->ctx, problems, &b->truth_of));
   FSL_TRY(get_filled(b->ctx, problems * spec->n_n_train * spec->replicates, &b->reference_of));
   FSL_GET(b->ctx, b->cell_status, n_cells);
-  return grow(b);
+  return FSL_OK;
+}
+
+static fsl_status build(builder *b, size_t n_cells, fsl_grid *out) {
+  fsl_job *jobs;
+  FSL_TRY(start(b, n_cells));
+  FSL_TRY(sort_out_cells(b, n_cells));
+  for (size_t cell = 0; cell < n_cells; cell++)
+    if (b->cell_status[cell] == FSL_CELL_NOT_RUN) FSL_TRY(add_cell(b, cell));
+  FSL_TRY(settle(b, &jobs));
+  *out = (fsl_grid){
+      .n_jobs = b->n_jobs,
+      .jobs = jobs,
+      .n_cells = n_cells,
+      .job_of_cell = b->job_of_cell,
+      .cell_status = b->cell_status,
+      .n_skips = b->n_skips,
+      .skips = b->skips,
+      .truth_of = b->truth_of,
+      .reference_of = b->reference_of,
+      .budget_of = b->budget_of,
+  };
+  return FSL_OK;
 }
 
 fsl_status fsl_grid_create(fsl_ctx *ctx, const fsl_spec *spec, fsl_grid *out) {
   const size_t n_cells = fsl_grid_n_cells(spec);
   if (n_cells > MAX_CELLS) return fsl_fail(ctx, FSL_EINPUT, "the grid has %zu cells, more than %d", n_cells, MAX_CELLS);
   builder b = {.ctx = ctx, .spec = spec};
-  FSL_TRY(start(&b, n_cells));
-  FSL_TRY(sort_out_cells(&b, n_cells));
-  for (size_t cell = 0; cell < n_cells; cell++)
-    if (b.cell_status[cell] == FSL_CELL_NOT_RUN) FSL_TRY(add_cell(&b, cell));
-  *out = (fsl_grid){
-      .n_jobs = b.n_jobs,
-      .jobs = b.jobs,
-      .n_cells = n_cells,
-      .job_of_cell = b.job_of_cell,
-      .cell_status = b.cell_status,
-      .n_skips = b.n_skips,
-      .skips = b.skips,
-      .truth_of = b.truth_of,
-      .reference_of = b.reference_of,
-      .budget_of = b.budget_of,
-  };
-  return FSL_OK;
+  const fsl_status status = build(&b, n_cells, out);
+  clean_up(&b);
+  return status;
 }
 
 int64_t fsl_grid_find(const fsl_grid *grid, const fsl_spec *spec, fsl_job_type type, fsl_point point) {
@@ -182,7 +230,7 @@ int64_t fsl_grid_find(const fsl_grid *grid, const fsl_spec *spec, fsl_job_type t
   case FSL_JOB_RUN:
     return grid->job_of_cell[fsl_grid_cell(spec, point)];
   case FSL_JOB_BUDGET:
-    return grid->budget_of[fsl_grid_cell(spec, point)];
+    return grid->budget_of == NULL ? -1 : grid->budget_of[fsl_grid_cell(spec, point)];
   }
   return -1;
 }

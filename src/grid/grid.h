@@ -56,7 +56,7 @@ typedef struct fsl_grid {
   const fsl_skip *skips;
   const int64_t *truth_of;     /* (prior, forward_model, noise_level, observation): number of the truth job, -1 none */
   const int64_t *reference_of; /* (prior, forward_model, noise_level, n_train, replicate, observation), -1 none */
-  const int64_t *budget_of;    /* n_cells: the budget job, -1 none */
+  const int64_t *budget_of;    /* n_cells: the budget job, -1 none; NULL without a budget */
 } fsl_grid;
 
 FSL_CHECKED fsl_status fsl_grid_create(fsl_ctx *ctx, const fsl_spec *spec, fsl_grid *out);

@@ -37,6 +37,7 @@ static fsl_status describe_failure(fsl_ctx *ctx, fsl_status status, fsl_record *
   char *error;
   FSL_GET(ctx, error, sizeof ctx->error);
   memcpy(error, ctx->error, sizeof ctx->error);
+  out->cause = status;
   out->status = status == FSL_ETIME ? FSL_RECORD_TIMED_OUT : FSL_RECORD_FAILED;
   out->error = error;
   return FSL_OK;

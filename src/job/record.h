@@ -20,7 +20,8 @@ typedef struct fsl_record {
   fsl_record_status status;
   size_t n_fields; /* data: depends on the spec alone */
   const fsl_field *fields;
-  fsl_hash data; /* of the data part's bytes; set by fsl_record_decode alone */
+  fsl_hash data;    /* of the data part's bytes; set by decoding alone */
+  fsl_status cause; /* of a failure; set where the job ran, and not stored */
   /* volatile part */
   const char *error; /* "" when done */
   const char *host;
@@ -32,6 +33,8 @@ typedef struct fsl_record {
 FSL_CHECKED fsl_status fsl_record_encode(fsl_ctx *ctx, const fsl_record *record, uint8_t **bytes, size_t *size);
 /* Checks every length and count before allocating. FSL_EINPUT on bytes that are no record. */
 FSL_CHECKED fsl_status fsl_record_decode(fsl_ctx *ctx, const uint8_t *bytes, size_t size, fsl_record *out);
+/* The same checks and all but the fields: n_fields is 0. */
+FSL_CHECKED fsl_status fsl_record_skim(fsl_ctx *ctx, const uint8_t *bytes, size_t size, fsl_record *out);
 const fsl_field *fsl_record_field(const fsl_record *record, const char *name); /* NULL: not there */
 
 #endif

@@ -33,8 +33,8 @@ static void give_up(void *self, bool timed_out) {
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
-static fsl_status take(lonely *l, const fsl_ctx *own, fsl_status status, const uint8_t *bytes, size_t size) {
-  if (status == FSL_OK) return fsl_campaign_take(l->ctx, l->campaign, bytes, size);
+static fsl_status take(lonely *l, const fsl_ctx *own, fsl_status status, const fsl_answer *answer) {
+  if (status == FSL_OK) return fsl_campaign_take(l->ctx, l->campaign, answer->bytes, answer->size);
   memcpy(l->ctx->error, own->error, sizeof l->ctx->error);
   fsl_campaign_drop(l->campaign);
   if (status != FSL_ESTOP) return status;
@@ -43,17 +43,16 @@ static fsl_status take(lonely *l, const fsl_ctx *own, fsl_status status, const u
 
 static fsl_status compute(lonely *l, const fsl_bench *bench, fsl_watchdog *dog, int64_t job) {
   fsl_ctx own = {.arena = fsl_arena_create(0), .team = &fsl_team_solo, .log = l->ctx->log, .stop = l->ctx->stop};
-  uint8_t *bytes = NULL;
-  size_t size = 0;
+  fsl_answer answer = {0};
   fsl_allowance allowance;
   if (own.arena == NULL) return fsl_fail(l->ctx, FSL_ENOMEM, "out of memory for a job");
   l->job = job;
   fsl_status status = fsl_campaign_start(l->ctx, l->campaign, job, &allowance);
   if (status == FSL_OK) {
     fsl_watchdog_watch(dog);
-    const fsl_status evaluated = fsl_bench_evaluate(&own, bench, job, allowance, &bytes, &size);
+    const fsl_status evaluated = fsl_bench_evaluate(&own, bench, job, allowance, &answer);
     fsl_watchdog_rest(dog);
-    status = take(l, &own, evaluated, bytes, size);
+    status = take(l, &own, evaluated, &answer);
   }
   fsl_arena_destroy(own.arena);
   return status;

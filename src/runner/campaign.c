@@ -24,12 +24,16 @@ uint64_t fsl_campaign_time(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void fsl_campaign_keep(fsl_campaign *c, size_t job, const fsl_record *record) {
-  const fsl_record *const old = c->records[job];
-  c->records[job] = record;
+bool fsl_campaign_has(const fsl_campaign *c, size_t job) {
+  return fsl_ledger_state(c->ledger, job) != FSL_ENTRY_NONE;
+}
+
+void fsl_campaign_keep(fsl_campaign *c, size_t job, size_t journal, fsl_journal_place place, fsl_record_status status) {
+  const fsl_entry_state old = fsl_ledger_state(c->ledger, job);
+  fsl_ledger_enter(c->ledger, job, journal, place, status);
   if (!c->mine[job]) return;
-  if (old != NULL) (*(old->status == FSL_RECORD_DONE ? &c->counts.done : &c->counts.failed))--;
-  (*(record->status == FSL_RECORD_DONE ? &c->counts.done : &c->counts.failed))++;
+  if (old != FSL_ENTRY_NONE) (*(old == FSL_ENTRY_DONE ? &c->counts.done : &c->counts.failed))--;
+  (*(status == FSL_RECORD_DONE ? &c->counts.done : &c->counts.failed))++;
 }
 
 /* ---- what may start ---------------------------------------------------------------------------------------------- */
@@ -37,6 +41,10 @@ void fsl_campaign_keep(fsl_campaign *c, size_t job, const fsl_record *record) {
 /* Whether a suspect is there, or runs, that must have the ranks to itself. */
 static bool must_wait(const fsl_campaign *c) {
   return c->stopping || ((c->next < c->n_suspects || c->suspect_runs) && c->n_running > 0);
+}
+
+bool fsl_campaign_waits(const fsl_campaign *c) {
+  return must_wait(c) || c->next < c->n_suspects;
 }
 
 int64_t fsl_campaign_candidate(const fsl_campaign *c, fsl_cursor *cursor) {
@@ -155,14 +163,11 @@ static void note_failure(const fsl_ctx *ctx, fsl_campaign *c, const fsl_job *job
   fsl_arena_release(ctx->arena, mark);
 }
 
-static fsl_status keep_bytes(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
-  fsl_record *record;
-  FSL_TRY(fsl_journal_write(ctx, c->journal, bytes, size)); /* first: it is finished, whatever comes */
-  FSL_GET(ctx, record, 1);
-  FSL_TRY(fsl_record_decode(ctx, bytes, size, record));
+/* A decoded record, which lies in the journal as its last one. */
+static fsl_status keep_record(fsl_ctx *ctx, fsl_campaign *c, const fsl_record *record) {
   const int64_t job = fsl_job_index_find(c->index, record->job);
   if (job < 0) return fsl_fail(ctx, FSL_EINTERNAL, "a record came back of a job that the grid does not have");
-  fsl_campaign_keep(c, (size_t)job, record);
+  fsl_campaign_keep(c, (size_t)job, 0, fsl_journal_last(c->journal), record->status);
   c->started[job] = true;
   c->counts.cost_done += c->grid->jobs[job].cost;
   if (record->status == FSL_RECORD_DONE) {
@@ -172,6 +177,16 @@ static fsl_status keep_bytes(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes
   note_failure(ctx, c, &c->grid->jobs[job], record);
   c->stopping = c->stopping || c->options->stop_on_error;
   return FSL_OK;
+}
+
+static fsl_status keep_bytes(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
+  fsl_record record;
+  FSL_TRY(fsl_journal_write(ctx, c->journal, bytes, size)); /* first: it is finished, whatever comes */
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+  fsl_status status = fsl_record_decode(ctx, bytes, size, &record);
+  if (status == FSL_OK) status = keep_record(ctx, c, &record);
+  fsl_arena_release(ctx->arena, mark);
+  return status;
 }
 
 fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *c, const uint8_t *bytes, size_t size) {
@@ -268,7 +283,7 @@ static int judge_rest(const fsl_ctx *ctx, const fsl_campaign *c) {
   double longest = 0;
   for (size_t i = 0; i < c->n_pending; i++) {
     const int64_t job = c->pending[i].job;
-    if (c->records[job] != NULL) continue;
+    if (fsl_campaign_has(c, (size_t)job)) continue;
     left++;
     if (can_ever_fit(c, job)) continue;
     never++;
@@ -301,7 +316,7 @@ static fsl_status write_results(fsl_ctx *ctx, const fsl_campaign *c) {
   const fsl_replacement by = {.spec = c->spec,
                               .grid = c->grid,
                               .index = c->index,
-                              .records = c->records,
+                              .ledger = c->ledger,
                               .n_journals = c->n_journals,
                               .journals = c->journals,
                               .output = c->options->output};
@@ -328,6 +343,7 @@ fsl_status fsl_campaign_close(fsl_ctx *ctx, fsl_campaign *c, int *exit_status) {
   const fsl_status closed = fsl_journal_close(ctx, c->journal);
   c->journal = NULL;
   if (status == FSL_OK && closed == FSL_OK && c->reason != FSL_END_FAILED) fsl_campaign_conclude(ctx, c, *exit_status);
+  fsl_ledger_close(c->ledger);
   if (status != FSL_OK) memcpy(ctx->error, first, sizeof first);
   return status != FSL_OK ? status : closed;
 }

@@ -11,6 +11,7 @@
 #include "runner/turns.h"
 #include "store/journal.h"
 #include "store/journal_paths.h"
+#include "store/ledger.h"
 
 typedef struct fsl_run_options {
   const char *spec_file;
@@ -40,21 +41,21 @@ typedef struct fsl_campaign {
   fsl_journal *journal;
   size_t n_journals; /* as they were at the start: this run's own, then its siblings */
   const fsl_journal_contents *journals;
-  const fsl_record **records; /* n_jobs, NULL: not finished */
-  bool *mine;                 /* n_jobs: of this run's stripe */
-  bool *started;              /* n_jobs: by this run, or passed over by it */
-  fsl_job_history *history;   /* n_jobs */
-  size_t n_pending, next;     /* pending[i] for i < next have started */
-  fsl_turn *pending;          /* in the order of turns.h */
-  size_t *place;              /* n_jobs: in `pending` */
-  size_t n_taken, next_sort;  /* records of this run; at how many what is left is sorted anew */
-  size_t n_suspects;          /* the first of pending, to run alone */
+  fsl_ledger *ledger;        /* which records exist, and where: this run's journal is number 0 */
+  bool *mine;                /* n_jobs: of this run's stripe */
+  bool *started;             /* n_jobs: by this run, or passed over by it */
+  fsl_job_history *history;  /* n_jobs */
+  size_t n_pending, next;    /* pending[i] for i < next have started */
+  fsl_turn *pending;         /* in the order of turns.h */
+  size_t *place;             /* n_jobs: in `pending` */
+  size_t n_taken, next_sort; /* records of this run; at how many what is left is sorted anew */
+  size_t n_suspects;         /* the first of pending, to run alone */
   size_t n_running;
   bool suspect_runs;         /* the last job that started is a suspect, alone in flight until it comes back */
   bool begun;                /* the journal knows of this run */
   bool stopping;             /* no new job is started, for this reason: */
   fsl_journal_reason reason; /* FSL_END_FINISHED while there is none */
-  double rank_bytes;         /* memory a rank may use */
+  double rank_bytes;         /* memory that the rank with most of it may use */
   double deadline;           /* on the clock of fsl_now(), the reserve for the results taken off; INFINITY: none */
   size_t most_ranks;         /* that a job can get */
   fsl_calibration calibration;
@@ -72,7 +73,8 @@ typedef struct fsl_allowance {
 } fsl_allowance;
 
 /* Opens or makes the journal, takes over the records it and its siblings have, and sorts the rest. `ranks`: of the
- * whole run; `most_ranks`: the largest group; rank_bytes: memory a rank may use. Everything lives in ctx->arena. */
+ * whole run; `most_ranks`: the largest group; rank_bytes: memory that a rank, the one
+ * with most of it, may use. Everything lives in ctx->arena. */
 FSL_CHECKED fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const fsl_spec *spec,
                                          const fsl_grid *grid, int ranks, size_t most_ranks, double rank_bytes,
                                          fsl_campaign *out);
@@ -80,8 +82,11 @@ FSL_CHECKED fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *op
 void fsl_campaign_announce(const fsl_ctx *ctx, fsl_campaign *campaign, int computing);
 /* Says how it ended: failures by their reasons, the file, and what to do next. */
 void fsl_campaign_conclude(const fsl_ctx *ctx, const fsl_campaign *campaign, int exit_status);
-/* A record becomes the job's, counted; an earlier one no longer counts. */
-void fsl_campaign_keep(fsl_campaign *campaign, size_t job, const fsl_record *record);
+/* Whether the job has a record, of whatever kind. */
+bool fsl_campaign_has(const fsl_campaign *campaign, size_t job);
+/* A record in journal number `journal` becomes the job's, counted; an earlier one no longer counts. */
+void fsl_campaign_keep(fsl_campaign *campaign, size_t job, size_t journal, fsl_journal_place place,
+                       fsl_record_status status);
 /* Seconds since 1970, in nanoseconds: the journal's clock. */
 uint64_t fsl_campaign_time(void);
 /* A walk over what may start: first the longest jobs of families that nobody works on, then all in order; or the
@@ -110,7 +115,9 @@ void fsl_campaign_pass_over(fsl_campaign *campaign, int64_t job);
 FSL_CHECKED fsl_status fsl_campaign_start(fsl_ctx *ctx, fsl_campaign *campaign, int64_t job, fsl_allowance *out);
 /* A finished job's bytes: into the journal, counted, kept. */
 FSL_CHECKED fsl_status fsl_campaign_take(fsl_ctx *ctx, fsl_campaign *campaign, const uint8_t *bytes, size_t size);
-/* The job came back without a record: a stop was asked for or the deadline is over. */
+/* Whether nothing but a suspect may start now, or nothing at all. */
+bool fsl_campaign_waits(const fsl_campaign *campaign);
+/* The job came back without a record: a stop was asked for, the deadline is over, or it is started once more. */
 void fsl_campaign_drop(fsl_campaign *campaign);
 /* Records the failure of a job that never ran, or was dropped since it will never come back. */
 FSL_CHECKED fsl_status fsl_campaign_fail(fsl_ctx *ctx, fsl_campaign *campaign, int64_t job, fsl_record_status status,

@@ -104,16 +104,20 @@ static fsl_status open_journals(fsl_ctx *ctx, fsl_campaign *c) {
 
 /* ---- what was finished ------------------------------------------------------------------------------------------- */
 
+/* A record that rules: what it tells of the seconds, and whether it counts. */
+static void take_record(void *self, size_t job, const fsl_journal_record *record) {
+  fsl_campaign *const c = self;
+  const bool done = record->status == FSL_RECORD_DONE;
+  if (done) fsl_calibration_add(&c->calibration, &c->grid->jobs[job], record->seconds, record->ranks);
+  if (!done && c->options->retry_failed && c->mine[job])
+    fsl_ledger_strike(c->ledger, job);
+  else if (c->mine[job])
+    (*(done ? &c->counts.done : &c->counts.failed))++;
+}
+
 static fsl_status take_over(fsl_ctx *ctx, fsl_campaign *c) {
-  const fsl_record **found;
-  FSL_GET(ctx, found, c->grid->n_jobs + 1);
-  FSL_TRY(fsl_collect_records(ctx, c->spec, c->grid, c->index, c->n_journals, c->journals, found));
-  for (size_t i = 0; i < c->grid->n_jobs; i++) {
-    if (found[i] == NULL) continue;
-    const bool done = found[i]->status == FSL_RECORD_DONE;
-    if (done) fsl_calibration_add(&c->calibration, &c->grid->jobs[i], found[i]->seconds, found[i]->ranks);
-    if (done || !c->options->retry_failed || !c->mine[i]) fsl_campaign_keep(c, i, found[i]);
-  }
+  FSL_TRY(fsl_ledger_create(ctx, c->grid, c->n_journals, &c->ledger));
+  FSL_TRY(fsl_collect_records(ctx, c->spec, c->grid, c->index, c->n_journals, c->journals, c->ledger, take_record, c));
   c->counts.resumed = c->counts.done + c->counts.failed;
   return FSL_OK;
 }
@@ -130,10 +134,12 @@ static fsl_status stripe(fsl_ctx *ctx, fsl_campaign *c) {
 
 /* Suspects stay in front whatever becomes known of the seconds. */
 static fsl_status sort_pending(fsl_ctx *ctx, fsl_campaign *c) {
-  FSL_GET(ctx, c->pending, c->grid->n_jobs + 1);
-  FSL_GET(ctx, c->place, c->grid->n_jobs + 1);
+  size_t n = 0;
+  for (size_t i = 0; i < c->grid->n_jobs; i++) n += c->mine[i] && !fsl_campaign_has(c, i);
+  FSL_GET(ctx, c->pending, n + 1);
+  if (n > 0) FSL_GET(ctx, c->place, c->grid->n_jobs);
   for (size_t i = 0; i < c->grid->n_jobs; i++) {
-    if (!c->mine[i] || c->records[i] != NULL) continue;
+    if (!c->mine[i] || fsl_campaign_has(c, i)) continue;
     const fsl_job *const job = &c->grid->jobs[i];
     const fsl_turn turn = {.job = (int64_t)i,
                            .suspect = c->options->quarantine && c->history[i].suspect,
@@ -161,7 +167,7 @@ static fsl_status judge(fsl_ctx *ctx, fsl_campaign *c) {
   size_t n_suspects = 0;
   read_history(c);
   for (size_t i = 0; i < c->grid->n_jobs; i++) {
-    if (!c->mine[i] || c->records[i] != NULL) continue;
+    if (!c->mine[i] || fsl_campaign_has(c, i)) continue;
     if (c->options->quarantine && c->history[i].condemned)
       FSL_TRY(
           fsl_campaign_fail(ctx, c, (int64_t)i, FSL_RECORD_FAILED,
@@ -177,7 +183,6 @@ static fsl_status judge(fsl_ctx *ctx, fsl_campaign *c) {
 
 static fsl_status make_room(fsl_ctx *ctx, fsl_campaign *c) {
   const size_t n = c->grid->n_jobs + 1;
-  FSL_GET(ctx, c->records, n);
   FSL_GET(ctx, c->mine, n);
   FSL_GET(ctx, c->started, n);
   FSL_GET(ctx, c->history, n);
@@ -213,5 +218,6 @@ fsl_status fsl_campaign_open(fsl_ctx *ctx, const fsl_run_options *options, const
     memcpy(ctx->error, first, sizeof first);
     out->journal = NULL;
   }
+  if (status != FSL_OK) fsl_ledger_close(out->ledger);
   return status;
 }

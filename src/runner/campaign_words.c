@@ -56,11 +56,17 @@ void fsl_campaign_announce(const fsl_ctx *ctx, fsl_campaign *c, int computing) {
 /* One line a reason, earlier runs' failures among them. */
 static void say_failures(const fsl_ctx *ctx, const fsl_campaign *c) {
   fsl_tally failures = {0};
+  fsl_ctx own = *ctx; /* a record that cannot be read again is no error of the run's */
+  const fsl_record_source source = fsl_ledger_source(c->ledger);
   for (size_t i = 0; i < c->grid->n_jobs; i++) {
-    const fsl_record *const record = c->records[i];
+    const fsl_entry_state state = fsl_ledger_state(c->ledger, i);
     const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-    if (!c->mine[i] || record == NULL || record->status == FSL_RECORD_DONE) continue;
-    (void)fsl_tally_add(&failures, record->error, fsl_job_describe(ctx->arena, c->spec, &c->grid->jobs[i]));
+    fsl_record record;
+    bool found;
+    if (!c->mine[i] || state == FSL_ENTRY_NONE || state == FSL_ENTRY_DONE) continue;
+    const bool known = source.read(&own, source.self, i, false, &record, &found) == FSL_OK;
+    (void)fsl_tally_add(&failures, known ? record.error : "its record cannot be read",
+                        fsl_job_describe(ctx->arena, c->spec, &c->grid->jobs[i]));
     fsl_arena_release(ctx->arena, mark);
   }
   for (size_t i = 0; i < failures.n; i++)

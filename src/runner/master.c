@@ -1,6 +1,8 @@
 /* runner/master.c: see master.h. Which block of workers computes what is decided in schedule.c. */
 #include "runner/master.h"
 
+#include "grid/cost.h"
+#include "grid/describe.h"
 #include "runner/messages.h"
 #include "runner/nap.h"
 #include "runner/overdue.h"
@@ -30,12 +32,25 @@ typedef struct outbox { /* orders for a lone worker that are not sent yet */
   fsl_order order[FSL_MOST_ORDERS];
 } outbox;
 
+/* A job that ran out of memory, to be tried once more elsewhere. */
+typedef struct again again;
+struct again {
+  int64_t job;
+  fsl_block starved;
+  again *next;
+};
+
+enum { MOST_LEVELS = 32 };
+
 typedef struct master {
   fsl_campaign *campaign;
   fsl_schedule schedule;
   worker_state *worker;                 /* n_workers */
   double *since, *until;                /* n_workers: the schedule's */
   double pending_cost[FSL_N_JOB_TYPES]; /* of the jobs that have not started */
+  double need[MOST_LEVELS];             /* the schedule's: of the job that was looked at last */
+  again *again;
+  bool *tried_again; /* n_jobs; NULL: none was */
   outbox out;
   int n_running, n_lost;
   bool starved;   /* there was no memory to take an answer */
@@ -81,6 +96,17 @@ static void look_at_clock(master *m) {
   for (int type = 0; type < FSL_N_JOB_TYPES; type++)
     m->schedule.pending_seconds +=
         fmax(0, m->pending_cost[type]) * fsl_calibration_factor(&m->campaign->calibration, (fsl_job_type)type);
+}
+
+/* Looks at what a job needs, which the schedule asks for from here on: the fewest ranks that have room for it, 0 where
+ * none have. */
+static size_t look_at_job(master *m, int64_t job) {
+  const fsl_campaign *const c = m->campaign;
+  const size_t most = c->grid->jobs[job].max_ranks;
+  const int highest = fsl_schedule_level(m->schedule.n_workers, most);
+  for (int level = 0; level <= highest; level++)
+    m->need[level] = (double)fsl_job_bytes(c->spec, &c->grid->jobs[job], (size_t)1 << level);
+  return fsl_schedule_least(&m->schedule, most);
 }
 
 static void note_clipped(const fsl_ctx *ctx, const master *m, const fsl_job *job) {
@@ -130,6 +156,10 @@ static bool is_ready(const worker_state *w, double most) {
          fmax(w->most, most) * (w->orders + 1) < ahead_seconds;
 }
 
+static bool has_room(const master *m, int worker) {
+  return fsl_schedule_has_room(&m->schedule, (fsl_block){worker, 0});
+}
+
 /* The lone worker that is handed one more job ahead; block.level -1: there is none. Neighbours go to the same worker,
  * up to a batch; else to the one with the fewest in hand. Under limits of time none is handed ahead: its clock would
  * run while it waits. */
@@ -139,10 +169,11 @@ static fsl_block find_ready(const master *m, const fsl_job *job) {
   if (isfinite(m->campaign->spec->job_seconds) || m->schedule.forced > 0) return (fsl_block){0, -1};
   const bool fills = m->out.n > 0 && m->out.n < FSL_MOST_ORDERS &&
                      m->out.seconds + expected_seconds(m, job) <= fsl_schedule_batch(&m->schedule);
-  if (fills && is_ready(&m->worker[m->out.worker], most)) return (fsl_block){m->out.worker, 0};
+  if (fills && has_room(m, m->out.worker) && is_ready(&m->worker[m->out.worker], most))
+    return (fsl_block){m->out.worker, 0};
   for (int i = 0; i < m->schedule.n_workers && !fills; i++) {
     const worker_state *const w = &m->worker[i];
-    if (is_ready(w, most) && (found == NULL || w->orders < found->orders)) found = w;
+    if (has_room(m, i) && is_ready(w, most) && (found == NULL || w->orders < found->orders)) found = w;
   }
   return found == NULL ? (fsl_block){0, -1} : found->block;
 }
@@ -189,8 +220,8 @@ static fsl_status offer(fsl_ctx *ctx, master *m, hand *h, int64_t job, size_t le
 }
 
 /* Whether the job can go to one worker now. */
-static bool suits_one(const master *m, int64_t job) {
-  return job >= 0 && fsl_campaign_least_ranks(m->campaign, job) == 1 && fsl_campaign_fits(m->campaign, job, 1);
+static bool suits_one(master *m, int64_t job) {
+  return job >= 0 && look_at_job(m, job) == 1 && fsl_campaign_fits(m->campaign, job, 1);
 }
 
 /* The batch that is being filled goes on with the family of its last job. */
@@ -212,7 +243,7 @@ static fsl_status go_on(fsl_ctx *ctx, master *m) {
     const worker_state *const w = &m->worker[i];
     if (m->schedule.busy[i] || w->lost || !w->has_job || w->block.level > 0) continue;
     const int64_t kin = fsl_campaign_kin(m->campaign, w->job);
-    if (!suits_one(m, kin)) continue;
+    if (!suits_one(m, kin) || !has_room(m, i)) continue;
     const fsl_job *const job = &m->campaign->grid->jobs[kin];
     if (fsl_schedule_next(&m->schedule, expected_seconds(m, job), 1, job->max_ranks, NULL).level != 0) continue;
     FSL_TRY(start(ctx, m, kin, (fsl_block){i, 0}));
@@ -222,19 +253,38 @@ static fsl_status go_on(fsl_ctx *ctx, master *m) {
 }
 
 /* Whether the first job in order waits for more than one worker: then nobody goes before it. */
-static bool head_is_large(const master *m) {
+static bool head_is_large(master *m) {
   fsl_cursor cursor = {.in_order = true};
   const int64_t head = fsl_campaign_candidate(m->campaign, &cursor);
-  return head < 0 || fsl_campaign_least_ranks(m->campaign, head) != 1;
+  return head < 0 || look_at_job(m, head) != 1;
+}
+
+/* Jobs that ran out of memory come first: the workers that they may go to are few. What finds none, up to the end, has
+ * no record, and is started by the next run. */
+static fsl_status try_again(fsl_ctx *ctx, master *m) {
+  for (again **at = &m->again; *at != NULL && !fsl_campaign_waits(m->campaign);) {
+    const again *const a = *at;
+    const size_t least = look_at_job(m, a->job);
+    fsl_block wait;
+    const fsl_block block = fsl_schedule_elsewhere(&m->schedule, a->starved, least, &wait);
+    if (block.level < 0 || !fsl_campaign_fits(m->campaign, a->job, (size_t)1 << block.level)) {
+      at = &(*at)->next;
+      continue;
+    }
+    *at = a->next;
+    FSL_TRY(start(ctx, m, a->job, block));
+  }
+  return FSL_OK;
 }
 
 static fsl_status start_some(fsl_ctx *ctx, master *m) {
   fsl_cursor cursor = {0};
   m->schedule.has_reserved = false;
+  FSL_TRY(try_again(ctx, m));
   if (!head_is_large(m)) FSL_TRY(go_on(ctx, m));
   hand h = {.n_free = count_free(&m->schedule)};
   for (int64_t job; (job = fsl_campaign_candidate(m->campaign, &cursor)) >= 0;) {
-    const size_t least = fsl_campaign_least_ranks(m->campaign, job);
+    const size_t least = look_at_job(m, job);
     if (least == 0) {
       m->pending_cost[m->campaign->grid->jobs[job].type] -= m->campaign->grid->jobs[job].cost;
       FSL_TRY(fsl_campaign_too_large(ctx, m->campaign, job));
@@ -274,6 +324,33 @@ static fsl_status take_refusal(fsl_ctx *ctx, master *m, int worker, const uint8_
   if (status == FSL_ESTOP) return fsl_campaign_stop(ctx, m->campaign, FSL_END_STOPPED);
   return fsl_fail(ctx, status == FSL_OK ? FSL_EINTERNAL : status, "worker %d gave up: %s", worker,
                   (const char *)bytes + 1);
+}
+
+static fsl_status put_off(fsl_ctx *ctx, master *m, int64_t job, fsl_block starved) {
+  const fsl_campaign *const c = m->campaign;
+  again *a;
+  if (m->tried_again == NULL) FSL_GET(ctx, m->tried_again, c->grid->n_jobs);
+  FSL_GET(ctx, a, 1);
+  *a = (again){job, starved, m->again};
+  m->again = a;
+  m->tried_again[job] = true;
+  m->pending_cost[c->grid->jobs[job].type] += c->grid->jobs[job].cost;
+  fsl_campaign_drop(m->campaign);
+  fsl_say(ctx, FSL_LOG_INFO, "%s: out of memory on rank %d; it is tried once on another",
+          fsl_job_describe(ctx->arena, c->spec, &c->grid->jobs[job]), 1 + starved.first);
+  return FSL_OK;
+}
+
+/* The record of a job that ran out of memory: it counts where the job is not tried on other workers. */
+static fsl_status take_starved(fsl_ctx *ctx, master *m, fsl_block block, const uint8_t *bytes, size_t size) {
+  fsl_record record;
+  FSL_TRY(fsl_record_skim(ctx, bytes, size, &record));
+  const int64_t job = fsl_job_index_find(m->campaign->index, record.job);
+  const bool tried = job >= 0 && m->tried_again != NULL && m->tried_again[job];
+  const size_t least = job < 0 ? 0 : look_at_job(m, job);
+  if (least > 0 && !m->campaign->stopping && fsl_schedule_again(&m->schedule, block, least, tried))
+    return put_off(ctx, m, job, block);
+  return fsl_campaign_take(ctx, m->campaign, bytes, size);
 }
 
 static void drop_orders(master *m, worker_state *w) {
@@ -322,8 +399,13 @@ static fsl_status take_answer(fsl_ctx *ctx, master *m, const MPI_Status *envelop
   worker_state *const worker = &m->worker[envelope->MPI_SOURCE - 1];
   const bool late = worker->lost;
   settle(m, worker);
-  if (!late && envelope->MPI_TAG == FSL_TAG_RECORD) return fsl_campaign_take(ctx, m->campaign, bytes, (size_t)size);
-  const fsl_status status = late ? FSL_OK : take_refusal(ctx, m, envelope->MPI_SOURCE, bytes);
+  fsl_status status = FSL_OK;
+  if (!late && envelope->MPI_TAG == FSL_TAG_RECORD)
+    status = fsl_campaign_take(ctx, m->campaign, bytes, (size_t)size);
+  else if (!late && envelope->MPI_TAG == FSL_TAG_STARVED)
+    return take_starved(ctx, m, worker->block, bytes, (size_t)size); /* what it keeps lies behind the mark */
+  else if (!late)
+    status = take_refusal(ctx, m, envelope->MPI_SOURCE, bytes);
   fsl_arena_release(ctx->arena, mark);
   return status;
 }
@@ -403,10 +485,10 @@ static void count_pending(master *m) {
   }
 }
 
-fsl_status fsl_master_loop(fsl_ctx *ctx, fsl_campaign *campaign, int n_workers, bool *lost) {
+fsl_status fsl_master_loop(fsl_ctx *ctx, fsl_campaign *campaign, int n_workers, const double *room, bool *lost) {
   static const fsl_order go_home = {.job = -1};
   master m = {.campaign = campaign, .stopped = INFINITY};
-  m.schedule = (fsl_schedule){.n_workers = n_workers, .forced = campaign->options->group};
+  m.schedule = (fsl_schedule){.n_workers = n_workers, .forced = campaign->options->group, .room = room, .need = m.need};
   count_pending(&m);
   const fsl_status status = serve(ctx, &m);
   *lost = m.n_lost > 0;

@@ -1,5 +1,6 @@
 /* runner/messages.h: MPI as the runner uses it: waits that nap, and the messages between master and workers: a batch of
- * orders one way; a batch of small records, a large record or a refusal the other. */
+ * orders one way; a batch of small records, a large record, the record of a job that ran out of memory, or a refusal
+ * the other. */
 #ifndef FSL_RUNNER_MESSAGES_H
 #define FSL_RUNNER_MESSAGES_H
 
@@ -7,7 +8,15 @@
 
 #include <mpi.h>
 
-enum { FSL_TAG_ORDER = 1, FSL_TAG_RECORDS, FSL_TAG_RECORD, FSL_TAG_STOPPED, FSL_TAG_LETTER, FSL_TAG_DATA };
+enum {
+  FSL_TAG_ORDER = 1,
+  FSL_TAG_RECORDS,
+  FSL_TAG_RECORD,
+  FSL_TAG_STARVED,
+  FSL_TAG_STOPPED,
+  FSL_TAG_LETTER,
+  FSL_TAG_DATA
+};
 
 /* What the master tells each rank of a group. */
 typedef struct fsl_order {

@@ -132,36 +132,54 @@ typedef struct outcome {
   bool lost_workers; /* some will never answer */
 } outcome;
 
-/* Memory for each rank: what its machine has left, shared among the ranks on it that compute; the least of all. */
+/* Memory for this rank: its share of what the ranks on its machine that compute can take together, or what it is
+ * limited to itself. Collective. */
 static double share_of_memory(const process *p) {
-  double mine = fsl_memory_available(), least = mine;
+  const fsl_memory memory = fsl_memory_available();
   MPI_Comm here;
   int computes = p->rank > 0 || p->size == 1, n_computing = 1;
-  if (!p->has_mpi) return mine;
-  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, p->rank, MPI_INFO_NULL, &here);
-  MPI_Allreduce(&computes, &n_computing, 1, MPI_INT, MPI_SUM, here);
-  MPI_Comm_free(&here);
-  mine /= n_computing > 0 ? n_computing : 1;
-  MPI_Allreduce(&mine, &least, 1, MPI_DOUBLE, MPI_MIN, MPI_COMM_WORLD);
-  return least;
+  if (p->has_mpi) {
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, p->rank, MPI_INFO_NULL, &here);
+    MPI_Allreduce(&computes, &n_computing, 1, MPI_INT, MPI_SUM, here);
+    MPI_Comm_free(&here);
+  }
+  return fmin(memory.shared / (n_computing > 0 ? n_computing : 1), memory.own);
 }
 
-static fsl_status work(fsl_ctx *ctx, const process *p, fsl_campaign *campaign, outcome *out) {
+/* On rank 0: what each of the other ranks has, or itself where it is alone. Collective. */
+static fsl_status gather_memory(fsl_ctx *ctx, const process *p, double mine, double **room) {
+  fsl_status status = FSL_OK;
+  *room = fsl_arena_get(ctx->arena, (size_t)p->size + 1, sizeof **room);
+  if (*room == NULL) status = fsl_fail(ctx, FSL_ENOMEM, "out of memory for the ranks");
+  FSL_TRY(agree(ctx, p, status));
+  (*room)[0] = mine;
+  if (p->has_mpi) MPI_Gather(&mine, 1, MPI_DOUBLE, *room, 1, MPI_DOUBLE, 0, MPI_COMM_WORLD);
+  if (p->size > 1) ++*room; /* the master computes nothing */
+  return FSL_OK;
+}
+
+static fsl_status work(fsl_ctx *ctx, const process *p, fsl_campaign *campaign, const double *room, outcome *out) {
   if (p->size == 1) return fsl_work_alone(ctx, campaign);
-  return fsl_master_loop(ctx, campaign, p->size - 1, &out->lost_workers);
+  return fsl_master_loop(ctx, campaign, p->size - 1, room, &out->lost_workers);
 }
 
-/* A campaign that a worker cannot begin is closed again. */
+/* A campaign that a worker cannot begin is closed again. room: bytes that each rank that computes has. */
 static fsl_status lead(fsl_ctx *ctx, const process *p, const fsl_run_options *options, const fsl_spec *spec,
-                       const fsl_grid *grid, double rank_bytes, outcome *out) {
+                       const fsl_grid *grid, double *room, outcome *out) {
   fsl_campaign campaign;
+  const int n = p->size == 1 ? 1 : p->size - 1;
   const size_t most_ranks = p->size == 1 ? 1 : (size_t)1 << fsl_schedule_level(p->size - 1, SIZE_MAX / 2);
-  const fsl_status opened = fsl_campaign_open(ctx, options, spec, grid, p->size, most_ranks, rank_bytes, &campaign);
+  double most = 0;
+  for (int i = 0; i < n; i++) {
+    room[i] = fmin(room[i], spec->rank_bytes);
+    most = fmax(most, room[i]);
+  }
+  const fsl_status opened = fsl_campaign_open(ctx, options, spec, grid, p->size, most_ranks, most, &campaign);
   fsl_status ran = agree(ctx, p, opened);
   if (opened != FSL_OK) return opened;
   if (ran == FSL_OK) {
     fsl_campaign_announce(ctx, &campaign, p->size == 1 ? 1 : p->size - 1);
-    ran = work(ctx, p, &campaign, out);
+    ran = work(ctx, p, &campaign, room, out);
   }
   char first[sizeof ctx->error];
   memcpy(first, ctx->error, sizeof first);
@@ -185,13 +203,15 @@ static fsl_status follow(fsl_ctx *ctx, const process *p, const fsl_spec *spec, c
 static fsl_status take_part(fsl_ctx *ctx, const process *p, const fsl_run_options *options, const fsl_spec *spec,
                             const fsl_grid *grid, outcome *out) {
   const double rank_bytes = share_of_memory(p);
-  if (p->size == 1) return lead(ctx, p, options, spec, grid, rank_bytes, out);
+  double *room;
+  FSL_TRY(gather_memory(ctx, p, rank_bytes, &room));
+  if (p->size == 1) return lead(ctx, p, options, spec, grid, room, out);
   MPI_Comm workers;
   fsl_rank_groups groups = {0};
   MPI_Comm_split(MPI_COMM_WORLD, p->rank == 0 ? MPI_UNDEFINED : 0, p->rank, &workers);
   if (p->rank != 0) fsl_rank_groups_create(workers, &groups);
-  const fsl_status status = p->rank == 0 ? lead(ctx, p, options, spec, grid, rank_bytes, out)
-                                         : follow(ctx, p, spec, grid, rank_bytes, &groups);
+  const fsl_status status =
+      p->rank == 0 ? lead(ctx, p, options, spec, grid, room, out) : follow(ctx, p, spec, grid, rank_bytes, &groups);
   if (out->lost_workers) return status; /* nothing collective can be done any more */
   fsl_rank_groups_free(&groups);
   if (workers != MPI_COMM_NULL) MPI_Comm_free(&workers);

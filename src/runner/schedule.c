@@ -47,6 +47,20 @@ static bool overlap(fsl_block a, fsl_block b) {
   return a.first < b.first + (1 << b.level) && b.first < a.first + (1 << a.level);
 }
 
+bool fsl_schedule_has_room(const fsl_schedule *s, fsl_block block) {
+  for (int i = block.first; s->room != NULL && i < block.first + (1 << block.level); i++)
+    if (s->need[block.level] > s->room[i]) return false;
+  return true;
+}
+
+size_t fsl_schedule_least(const fsl_schedule *s, size_t most) {
+  const int highest = fsl_schedule_level(s->n_workers, most);
+  for (int level = 0; level <= highest; level++)
+    for (fsl_block block = {0, level}; block.first + (1 << level) <= s->n_workers; block.first += 1 << level)
+      if (fsl_schedule_has_room(s, block)) return (size_t)1 << level;
+  return 0;
+}
+
 typedef struct offer {
   fsl_block block;
   bool is_free;
@@ -66,6 +80,7 @@ static offer best_of_level(const fsl_schedule *s, int level, double cost) {
   offer best = no_offer;
   for (fsl_block block = {0, level}; block.first + (1 << level) <= s->n_workers; block.first += 1 << level) {
     offer o = {.block = block};
+    if (!fsl_schedule_has_room(s, block)) continue;
     const double ready = ready_at(s, block, &o.is_free), took = cost / (1 << level);
     if (s->has_reserved && overlap(block, s->reserved) && !(ready + took <= s->reserved_from)) continue;
     o.end = s->now + doubt * (ready - s->now) + took;
@@ -85,6 +100,27 @@ fsl_block fsl_schedule_next(const fsl_schedule *s, double cost, size_t least, si
   }
   if (wait != NULL) *wait = best.block;
   return best.is_free ? best.block : (fsl_block){0, -1};
+}
+
+fsl_block fsl_schedule_elsewhere(const fsl_schedule *s, fsl_block starved, size_t least, fsl_block *wait) {
+  const fsl_block none = {0, -1};
+  const int lowest = fsl_schedule_level(s->n_workers, least);
+  *wait = none;
+  for (int level = starved.level; level >= lowest; level--)
+    for (fsl_block block = {0, level}; block.first + (1 << level) <= s->n_workers; block.first += 1 << level) {
+      bool is_free;
+      ready_at(s, block, &is_free);
+      if (overlap(block, starved) || !fsl_schedule_has_room(s, block)) continue;
+      if (is_free || wait->level < 0) *wait = block;
+      if (is_free) return block;
+    }
+  return none;
+}
+
+bool fsl_schedule_again(const fsl_schedule *s, fsl_block starved, size_t least, bool tried_again) {
+  fsl_block wait;
+  fsl_schedule_elsewhere(s, starved, least, &wait);
+  return !tried_again && wait.level >= 0;
 }
 
 void fsl_schedule_set(fsl_schedule *schedule, fsl_block block, bool busy) {

@@ -23,7 +23,7 @@ void fsl_bench_destroy(fsl_bench *bench) {
 }
 
 fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, fsl_allowance allowance,
-                              uint8_t **bytes, size_t *size) {
+                              fsl_answer *out) {
   fsl_record record;
   const double seconds = fmin(allowance.job, allowance.run);
   ctx->deadline = isinf(seconds) ? 0 : fsl_now() + seconds;
@@ -32,7 +32,8 @@ fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job,
     return fsl_fail(ctx, FSL_ESTOP, "the run's deadline is over");
   record.host = bench->host;
   record.attempts = (int)allowance.attempt;
-  return fsl_record_encode(ctx, &record, bytes, size);
+  out->starved = record.status == FSL_RECORD_FAILED && record.cause == FSL_ENOMEM;
+  return fsl_record_encode(ctx, &record, &out->bytes, &out->size);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
@@ -59,32 +60,36 @@ static void send_records(desk *d) {
   d->sent = fsl_now();
 }
 
-/* A refusal is its status in a byte, then its words. Answers come in the order of the jobs. */
-static void send_result(desk *d, const fsl_ctx *ctx, fsl_status status, const uint8_t *bytes, size_t size) {
+static void send_refusal(const fsl_ctx *ctx, fsl_status status) {
   uint8_t refusal[1 + sizeof ctx->error] = {(uint8_t)status};
-  if (status == FSL_OK && fsl_records_add(&d->records, bytes, size)) return;
-  send_records(d);
-  if (status == FSL_OK && fsl_records_add(&d->records, bytes, size)) return;
   memcpy(refusal + 1, ctx->error, sizeof ctx->error);
+  send_bytes(refusal, sizeof refusal, FSL_TAG_STOPPED);
+}
+
+/* A refusal is its status in a byte, then its words. Answers come in the order of the jobs. */
+static void send_result(desk *d, const fsl_ctx *ctx, fsl_status status, const fsl_answer *answer) {
+  const bool travels = status == FSL_OK && !answer->starved;
+  if (travels && fsl_records_add(&d->records, answer->bytes, answer->size)) return;
+  send_records(d);
+  if (travels && fsl_records_add(&d->records, answer->bytes, answer->size)) return;
   if (status == FSL_OK)
-    send_bytes(bytes, size, FSL_TAG_RECORD);
+    send_bytes(answer->bytes, answer->size, answer->starved ? FSL_TAG_STARVED : FSL_TAG_RECORD);
   else
-    send_bytes(refusal, sizeof refusal, FSL_TAG_STOPPED);
+    send_refusal(ctx, status);
 }
 
 /* ---- the loop of a worker rank ------------------------------------------------------------------------------- */
 
 /* A record that no message can carry becomes a failed one, so that the master always hears of the job. */
-static fsl_status fit_message(fsl_ctx *ctx, const fsl_bench *bench, const fsl_order *order, uint8_t **bytes,
-                              size_t *size) {
-  if (*size <= (size_t)INT32_MAX) return FSL_OK;
+static fsl_status fit_message(fsl_ctx *ctx, const fsl_bench *bench, const fsl_order *order, fsl_answer *answer) {
+  if (answer->size <= (size_t)INT32_MAX) return FSL_OK;
   const fsl_record failed = {.job = bench->grid->jobs[order->job].identity,
                              .status = FSL_RECORD_FAILED,
                              .error = "its result is larger than 2 GiB: keep fewer samples",
                              .host = bench->host,
                              .ranks = ctx->team->size,
                              .attempts = (int)order->attempt};
-  return fsl_record_encode(ctx, &failed, bytes, size);
+  return fsl_record_encode(ctx, &failed, &answer->bytes, &answer->size);
 }
 
 static double seconds_of(int64_t nanoseconds) {
@@ -97,18 +102,17 @@ static fsl_status obey(fsl_ctx *ctx, desk *d, const fsl_order *order) {
   const fsl_allowance allowance = {seconds_of(order->job_limit), seconds_of(order->run_limit),
                                    (unsigned)order->attempt};
   fsl_ctx job = {.arena = fsl_arena_create(0), .team = &team, .log = ctx->log, .stop = ctx->stop};
+  fsl_answer answer = {0};
   if (job.arena == NULL) { /* the others hear of it in their next round, and their first rank makes the record */
     const fsl_status status = fsl_team_agree(&job, fsl_fail(&job, FSL_ENOMEM, "out of memory for a job"));
     if (team.rank > 0) return FSL_OK;
-    send_result(d, &job, status, NULL, 0);
+    send_result(d, &job, status, &answer);
     memcpy(ctx->error, job.error, sizeof ctx->error);
     return status;
   }
-  uint8_t *bytes = NULL;
-  size_t size = 0;
-  fsl_status status = fsl_bench_evaluate(&job, d->bench, order->job, allowance, &bytes, &size);
-  if (status == FSL_OK) status = fit_message(&job, d->bench, order, &bytes, &size);
-  if (team.rank == 0) send_result(d, &job, status, bytes, size);
+  fsl_status status = fsl_bench_evaluate(&job, d->bench, order->job, allowance, &answer);
+  if (status == FSL_OK) status = fit_message(&job, d->bench, order, &answer);
+  if (team.rank == 0) send_result(d, &job, status, &answer);
   memcpy(ctx->error, job.error, sizeof ctx->error);
   fsl_arena_destroy(job.arena);
   return status == FSL_ESTOP ? FSL_OK : status;

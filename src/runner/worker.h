@@ -19,10 +19,17 @@ FSL_CHECKED fsl_status fsl_bench_create(fsl_ctx *ctx, const fsl_spec *spec, cons
                                         fsl_bench *out);
 void fsl_bench_destroy(fsl_bench *bench);
 
+/* What becomes of a job. */
+typedef struct fsl_answer {
+  uint8_t *bytes; /* of its record */
+  size_t size;
+  bool starved; /* it failed since memory ran out: another rank may have more */
+} fsl_answer;
+
 /* Evaluates a job in ctx->arena and encodes its record. FSL_ESTOP when a stop was asked for or the run's allowance is
- * over. Sets ctx->deadline. Collective over ctx->team; every rank gets the bytes. */
+ * over. Sets ctx->deadline. Collective over ctx->team; every rank gets the answer. */
 FSL_CHECKED fsl_status fsl_bench_evaluate(fsl_ctx *ctx, const fsl_bench *bench, int64_t job, fsl_allowance allowance,
-                                          uint8_t **bytes, size_t *size);
+                                          fsl_answer *out);
 /* Takes orders from the master (world rank 0) until told to go home. */
 FSL_CHECKED fsl_status fsl_worker_loop(fsl_ctx *ctx, const fsl_bench *bench, fsl_rank_groups *groups);
 

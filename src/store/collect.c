@@ -100,33 +100,46 @@ fsl_status fsl_collect_warn_specs(fsl_ctx *ctx, size_t n, const fsl_journal_cont
 typedef struct collection {
   const fsl_spec *spec;
   const fsl_grid *grid;
-  const fsl_record **records;
-  const char **from; /* n_jobs: the journal of each record */
+  fsl_ledger *ledger;
+  const fsl_journal_record **from; /* n_jobs: the record that rules so far */
 } collection;
 
-static fsl_status take(fsl_ctx *ctx, collection *c, int64_t job, const fsl_record *now, const char *path) {
-  const fsl_record *const old = c->records[job];
+static fsl_status take(fsl_ctx *ctx, collection *c, size_t job, const fsl_journal_record *now, size_t journal,
+                       const char *path) {
+  const fsl_journal_record *const old = c->from[job];
   const bool old_done = old != NULL && old->status == FSL_RECORD_DONE, done = now->status == FSL_RECORD_DONE;
   if (old_done && done && fsl_hash_compare(old->data, now->data) != 0)
     return fsl_fail(ctx, FSL_EINPUT, "two results of the %s differ: one in %s, one in %s; leave out one of the two",
-                    fsl_job_describe(ctx->arena, c->spec, &c->grid->jobs[job]), c->from[job], path);
+                    fsl_job_describe(ctx->arena, c->spec, &c->grid->jobs[job]), fsl_ledger_path(c->ledger, job), path);
   if (old_done) return FSL_OK;
-  c->records[job] = now;
-  c->from[job] = path;
+  c->from[job] = now;
+  fsl_ledger_enter(c->ledger, job, journal, now->place, now->status);
+  return FSL_OK;
+}
+
+static fsl_status take_all(fsl_ctx *ctx, collection *c, const fsl_job_index *index, size_t n,
+                           const fsl_journal_contents *journals) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < journals[i].n_records; k++) {
+      const fsl_journal_record *const record = &journals[i].records[k];
+      const int64_t job = fsl_job_index_find(index, record->job);
+      if (job >= 0) FSL_TRY(take(ctx, c, (size_t)job, record, i, journals[i].path));
+    }
   return FSL_OK;
 }
 
 fsl_status fsl_collect_records(fsl_ctx *ctx, const fsl_spec *spec, const fsl_grid *grid, const fsl_job_index *index,
-                               size_t n, const fsl_journal_contents *journals, const fsl_record **records) {
-  collection c = {.spec = spec, .grid = grid, .records = records};
+                               size_t n, const fsl_journal_contents *journals, fsl_ledger *ledger,
+                               fsl_found_record *found, void *self) {
+  collection c = {.spec = spec, .grid = grid, .ledger = ledger};
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   FSL_GET(ctx, c.from, grid->n_jobs + 1);
-  for (size_t i = 0; i < n; i++)
-    for (size_t k = 0; k < journals[i].n_records; k++) {
-      const fsl_record *const record = &journals[i].records[k];
-      const int64_t job = fsl_job_index_find(index, record->job);
-      if (job >= 0) FSL_TRY(take(ctx, &c, job, record, journals[i].path));
-    }
-  return FSL_OK;
+  for (size_t i = 0; i < n; i++) fsl_ledger_name(ledger, i, journals[i].path);
+  const fsl_status status = take_all(ctx, &c, index, n, journals);
+  for (size_t i = 0; status == FSL_OK && found != NULL && i < grid->n_jobs; i++)
+    if (c.from[i] != NULL) found(self, i, c.from[i]);
+  fsl_arena_release(ctx->arena, mark);
+  return status;
 }
 
 /* ---- provenance -------------------------------------------------------------------------------------------------- */

@@ -207,7 +207,10 @@ fsl_status fsl_h5_variable(fsl_h5 *h, hid_t group, const fsl_h5_about *about, hi
   hsize_t extent[FSL_H5_MAX_RANK] = {0};
   extents_of(rank, scales, extent);
   const hid_t space = H5Screate_simple((int)rank, extent, NULL), list = storage(rank, extent, type);
-  *out = H5Dcreate(group, about->name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+  const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+  H5Pset_chunk_cache(access, 101, 2 * CHUNK_VALUES * sizeof(double), 1); /* many variables are open at a time */
+  *out = H5Dcreate(group, about->name, type, space, H5P_DEFAULT, list, access);
+  H5Pclose(access);
   H5Pclose(list);
   H5Sclose(space);
   return *out >= 0 ? attach(h, about, false, *out, rank, scales) : failed(h, "the variable", about->name);
@@ -223,16 +226,63 @@ fsl_status fsl_h5_write_slab(fsl_h5 *h, hid_t variable, size_t rank, const hsize
   return good ? FSL_OK : fsl_fail(h->ctx, FSL_EIO, "%s: cannot write values: is the disk full?", h->path);
 }
 
-fsl_status fsl_h5_texts(fsl_h5 *h, hid_t group, const fsl_h5_about *about, size_t rank, const hid_t *scales,
-                        const char *const *values) {
+/* Whether a link leads to something under each part of the name: no error where a group on the way is not there. */
+static bool has(hid_t file, const char *name) {
+  const char *const slash = strchr(name, '/');
+  char group[64];
+  if (slash == NULL) return H5Lexists(file, name, H5P_DEFAULT) > 0;
+  snprintf(group, sizeof group, "%.*s", (int)(slash - name), name);
+  return H5Lexists(file, group, H5P_DEFAULT) > 0 && H5Lexists(file, name, H5P_DEFAULT) > 0;
+}
+
+fsl_status fsl_h5_read_slab(const fsl_h5 *h, const char *name, size_t rank, const hsize_t *start, const hsize_t *count,
+                            double *values, bool *found) {
+  *found = has(h->file, name);
+  if (!*found) return FSL_OK;
+  const hid_t variable = H5Dopen(h->file, name, H5P_DEFAULT);
+  const hid_t file = H5Dget_space(variable), memory = H5Screate_simple((int)rank, count, NULL);
+  const bool good = H5Sselect_hyperslab(file, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+                    H5Dread(variable, H5T_NATIVE_DOUBLE, memory, file, H5P_DEFAULT, values) >= 0;
+  H5Sclose(memory);
+  H5Sclose(file);
+  H5Dclose(variable);
+  return good ? FSL_OK : fsl_fail(h->ctx, FSL_EIO, "%s: cannot read '%s' back", h->path, name);
+}
+
+static fsl_status write_whole(fsl_h5 *h, const char *name, hid_t variable, const char *const *values) {
+  const hid_t type = text_type();
+  const bool good = H5Dwrite(variable, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
+  H5Tclose(type);
+  return good ? FSL_OK : failed(h, "the variable", name);
+}
+
+fsl_status fsl_h5_text_variable(fsl_h5 *h, hid_t group, const fsl_h5_about *about, size_t rank, const hid_t *scales,
+                                hid_t *out) {
   hsize_t extent[FSL_H5_MAX_RANK] = {0};
   extents_of(rank, scales, extent);
   const hid_t type = text_type(), space = H5Screate_simple((int)rank, extent, NULL);
-  const hid_t made = H5Dcreate(group, about->name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  const bool good = made >= 0 && H5Dwrite(made, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
-  const fsl_status status = good ? attach(h, about, true, made, rank, scales) : failed(h, "the variable", about->name);
-  if (made >= 0) H5Dclose(made);
+  *out = H5Dcreate(group, about->name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   H5Sclose(space);
   H5Tclose(type);
+  return *out >= 0 ? attach(h, about, true, *out, rank, scales) : failed(h, "the variable", about->name);
+}
+
+fsl_status fsl_h5_write_texts(fsl_h5 *h, hid_t variable, size_t start, size_t count, const char *const *values) {
+  const hsize_t from = start, n = count;
+  const hid_t type = text_type(), file = H5Dget_space(variable), memory = H5Screate_simple(1, &n, NULL);
+  const bool good = H5Sselect_hyperslab(file, H5S_SELECT_SET, &from, NULL, &n, NULL) >= 0 &&
+                    H5Dwrite(variable, type, memory, file, H5P_DEFAULT, values) >= 0;
+  H5Sclose(memory);
+  H5Sclose(file);
+  H5Tclose(type);
+  return good ? FSL_OK : fsl_fail(h->ctx, FSL_EIO, "%s: cannot write texts: is the disk full?", h->path);
+}
+
+fsl_status fsl_h5_texts(fsl_h5 *h, hid_t group, const fsl_h5_about *about, size_t rank, const hid_t *scales,
+                        const char *const *values) {
+  hid_t variable;
+  FSL_TRY(fsl_h5_text_variable(h, group, about, rank, scales, &variable));
+  const fsl_status status = write_whole(h, about->name, variable, values);
+  H5Dclose(variable);
   return status;
 }

@@ -49,6 +49,15 @@ FSL_CHECKED fsl_status fsl_h5_variable(fsl_h5 *h, hid_t group, const fsl_h5_abou
 /* Writes the slab start .. start + count of doubles, converted to the variable's type. */
 FSL_CHECKED fsl_status fsl_h5_write_slab(fsl_h5 *h, hid_t variable, size_t rank, const hsize_t *start,
                                          const hsize_t *count, const double *values);
+/* Reads the slab of a variable of this name ("sliced_w1", "reference/sliced_w1") of the file: *found tells whether
+ * there is one. */
+FSL_CHECKED fsl_status fsl_h5_read_slab(const fsl_h5 *h, const char *name, size_t rank, const hsize_t *start,
+                                        const hsize_t *count, double *values, bool *found);
+/* A variable of texts, and a slab of its only axis. */
+FSL_CHECKED fsl_status fsl_h5_text_variable(fsl_h5 *h, hid_t group, const fsl_h5_about *about, size_t rank,
+                                            const hid_t *scale, hid_t *out);
+FSL_CHECKED fsl_status fsl_h5_write_texts(fsl_h5 *h, hid_t variable, size_t start, size_t count,
+                                          const char *const *values);
 /* A variable of texts, written whole. */
 FSL_CHECKED fsl_status fsl_h5_texts(fsl_h5 *h, hid_t group, const fsl_h5_about *about, size_t rank, const hid_t *scale,
                                     const char *const *values);

@@ -21,6 +21,8 @@ struct fsl_journal {
   fsl_lock lock;
   bool failed; /* a write or sync failed: what the file holds is unknown from then on */
   bool unsynced;
+  uint64_t end; /* of what was written */
+  fsl_journal_place last;
 };
 
 /* ---- appending ------------------------------------------------------------------------------------------------ */
@@ -62,11 +64,18 @@ static fsl_status write_block(fsl_ctx *ctx, fsl_journal *journal, fsl_block_type
   fsl_journal_frame(frame, type, payload, size);
   struct iovec part[2] = {{frame, sizeof frame}, {bytes, size}};
   journal->unsynced = true;
+  journal->end += sizeof frame + size;
   return write_all(ctx, journal, part);
 }
 
 fsl_status fsl_journal_write(fsl_ctx *ctx, fsl_journal *journal, const uint8_t *bytes, size_t size) {
-  return write_block(ctx, journal, FSL_BLOCK_RESULT, bytes, size);
+  FSL_TRY(write_block(ctx, journal, FSL_BLOCK_RESULT, bytes, size));
+  journal->last = (fsl_journal_place){journal->end - size, size};
+  return FSL_OK;
+}
+
+fsl_journal_place fsl_journal_last(const fsl_journal *journal) {
+  return journal->last;
 }
 
 fsl_status fsl_journal_started(fsl_ctx *ctx, fsl_journal *journal, const fsl_journal_start *start) {
@@ -198,12 +207,15 @@ static fsl_status cut_torn(fsl_ctx *ctx, fsl_journal *journal, size_t torn) {
 /* Everything is checked before anything is cut: a foreign file stays as it is. */
 static fsl_status prepare(fsl_ctx *ctx, fsl_journal *journal, const fsl_journal_campaign *c,
                           fsl_journal_contents *old) {
+  struct stat about;
   FSL_TRY(fsl_journal_parse(ctx, journal->path, journal->file, old));
   FSL_TRY(same_campaign(ctx, old, c));
   if (old->n_damaged > 0)
     fsl_say(ctx, FSL_LOG_WARN, "%s: damaged in %zu places (%zu bytes); what lay there is computed again", journal->path,
             old->n_damaged, old->damaged_bytes);
   FSL_TRY(cut_torn(ctx, journal, old->torn_bytes));
+  if (fstat(journal->file, &about) != 0) return fsl_journal_refused(ctx, journal->path, "look at it");
+  journal->end = (uint64_t)about.st_size;
   if (!has_header(old)) {
     FSL_TRY(write_campaign(ctx, journal, c));
     FSL_TRY(fsl_folder_sync(ctx, journal->path)); /* a new file is durable only when its folder is */

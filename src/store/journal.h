@@ -69,6 +69,21 @@ typedef struct fsl_journal_start {
   bool alone;       /* nothing else was in flight, on purpose: the job was a suspect */
 } fsl_journal_start;
 
+/* Where a record lies in its journal. */
+typedef struct fsl_journal_place {
+  uint64_t at; /* in the file, behind the frame */
+  uint64_t size;
+} fsl_journal_place;
+
+/* What is known of a record without its values, which stay in the file. */
+typedef struct fsl_journal_record {
+  fsl_hash job, data; /* as in fsl_record */
+  fsl_journal_place place;
+  double seconds;
+  int ranks;
+  fsl_record_status status;
+} fsl_journal_record;
+
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
 typedef enum fsl_journal_event_type {
@@ -81,14 +96,14 @@ typedef enum fsl_journal_event_type {
 
 typedef struct fsl_journal_event { /* in the order written */
   fsl_journal_event_type type;
-  size_t index; /* of runs, starts or records; of the run for an end (the last run before it); 0 for damage */
+  uint32_t index; /* of runs, starts or records; of the run for an end (the last run before it); 0 for damage */
 } fsl_journal_event;
 
 typedef struct fsl_journal_contents {
   const char *path;
   fsl_journal_campaign campaign; /* name "" where that block is lost, or nothing is there */
   size_t n_records;
-  const fsl_record *records; /* in the order written; a job may occur more than once, the last rules */
+  const fsl_journal_record *records; /* in the order written; a job may occur more than once, the last rules */
   size_t n_runs;
   const fsl_journal_run *runs;
   size_t n_starts;
@@ -99,9 +114,14 @@ typedef struct fsl_journal_contents {
   size_t torn_bytes;               /* behind the last whole block */
 } fsl_journal_contents;
 
-/* Reads a whole journal into ctx->arena; takes no lock, changes nothing. Damage and a torn tail are counted, not an
- * error. FSL_EINPUT for a file that is no journal or of a newer version, FSL_EIO for one that cannot be read. */
+/* Reads what a whole journal holds, but for the records' values, into ctx->arena; takes no lock, changes nothing.
+ * Damage and a torn tail are counted, not an error. FSL_EINPUT for a file that is no journal or of a newer version,
+ * FSL_EIO for one that cannot be read. */
 FSL_CHECKED fsl_status fsl_journal_read(fsl_ctx *ctx, const char *path, fsl_journal_contents *out);
+/* The record at `place` of an open journal, whole or without its fields, into ctx->arena. FSL_EIO where the file does
+ * not hold a record of `job` there any more. */
+FSL_CHECKED fsl_status fsl_journal_fetch(fsl_ctx *ctx, const char *path, int file, fsl_journal_place place,
+                                         fsl_hash job, bool whole, fsl_record *out);
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
@@ -120,6 +140,8 @@ FSL_CHECKED fsl_status fsl_journal_begin(fsl_ctx *ctx, fsl_journal *journal, con
 FSL_CHECKED fsl_status fsl_journal_started(fsl_ctx *ctx, fsl_journal *journal, const fsl_journal_start *start);
 /* Appends one record's bytes (fsl_record_encode). It is durable once a later sync has returned FSL_OK. */
 FSL_CHECKED fsl_status fsl_journal_write(fsl_ctx *ctx, fsl_journal *journal, const uint8_t *bytes, size_t size);
+/* Where the record that was appended last lies. */
+fsl_journal_place fsl_journal_last(const fsl_journal *journal);
 /* Ends the events of the run. A run may end more than once: a stop that was asked for is written at once, and the end
  * itself when it comes; the last rules. */
 FSL_CHECKED fsl_status fsl_journal_end(fsl_ctx *ctx, fsl_journal *journal, uint64_t time, fsl_journal_reason reason);

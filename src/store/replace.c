@@ -11,7 +11,7 @@
 /* ---- which results are where ------------------------------------------------------------------------------------- */
 
 static bool is_done(const fsl_replacement *by, int64_t job) {
-  return job >= 0 && by->records[job] != NULL && by->records[job]->status == FSL_RECORD_DONE;
+  return job >= 0 && fsl_ledger_state(by->ledger, (size_t)job) == FSL_ENTRY_DONE;
 }
 
 typedef struct cell_counts {
@@ -48,7 +48,7 @@ static fsl_status count_lost(fsl_ctx *ctx, const fsl_replacement *by, size_t n, 
   FSL_GET(ctx, found, n + 1);
   for (size_t i = 0; i < by->n_journals && n > 0; i++)
     for (size_t k = 0; k < by->journals[i].n_records; k++) {
-      const fsl_record *const record = &by->journals[i].records[k];
+      const fsl_journal_record *const record = &by->journals[i].records[k];
       const fsl_hash *const at = bsearch(&record->job, gone, n, sizeof *gone, by_hash);
       if (at != NULL && record->status == FSL_RECORD_DONE) found[at - gone] = true;
     }
@@ -64,7 +64,7 @@ fsl_status fsl_results_beyond(fsl_ctx *ctx, const fsl_replacement *by, size_t *o
   FSL_GET(ctx, job, room);
   for (size_t i = 0; i < by->n_journals; i++)
     for (size_t k = 0; k < by->journals[i].n_records; k++) {
-      const fsl_record *const record = &by->journals[i].records[k];
+      const fsl_journal_record *const record = &by->journals[i].records[k];
       if (record->status == FSL_RECORD_DONE && fsl_job_index_find(by->index, record->job) < 0) job[n++] = record->job;
     }
   qsort(job, n, sizeof *job, by_hash);
@@ -158,5 +158,5 @@ static fsl_status look_back(fsl_ctx *ctx, const char *path, const fsl_replacemen
 fsl_status fsl_results_replace(fsl_ctx *ctx, const char *path, const fsl_replacement *by,
                                const fsl_provenance *provenance) {
   FSL_TRY(look_back(ctx, path, by));
-  return fsl_results_write(ctx, path, by->spec, by->grid, by->records, provenance);
+  return fsl_results_write(ctx, path, by->spec, by->grid, fsl_ledger_source(by->ledger), provenance);
 }

@@ -12,7 +12,7 @@ typedef struct fsl_replacement {
   const fsl_spec *spec;
   const fsl_grid *grid;
   const fsl_job_index *index;
-  const fsl_record *const *records; /* n_jobs, as fsl_results_write takes them */
+  fsl_ledger *ledger; /* which records exist, and where they lie */
   size_t n_journals;
   const fsl_journal_contents *journals;
   const char *output; /* the OUT whose journals these are: what `fslens run -o` takes to go on from them; may be NULL */

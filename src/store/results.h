@@ -3,7 +3,7 @@
 #define FSL_RESULTS_H
 
 #include "grid/grid.h"
-#include "job/record.h"
+#include "store/ledger.h"
 
 typedef struct fsl_provenance {
   const char *started, *ended; /* ISO 8601, UTC */
@@ -13,10 +13,9 @@ typedef struct fsl_provenance {
   int ranks;
 } fsl_provenance;
 
-/* records: n_jobs pointers in the order of grid->jobs, NULL where a job has no record. Writes path beside itself,
- * closes, syncs, renames; the old file stays whole until then. Data variables depend on spec and records' data alone.
- */
+/* records: of grid->jobs, asked for one at a time, each a few times. Writes path beside itself, closes, syncs, renames;
+ * the old file stays whole until then. Data variables depend on spec and records' data alone. */
 FSL_CHECKED fsl_status fsl_results_write(fsl_ctx *ctx, const char *path, const fsl_spec *spec, const fsl_grid *grid,
-                                         const fsl_record *const *records, const fsl_provenance *provenance);
+                                         fsl_record_source records, const fsl_provenance *provenance);
 
 #endif

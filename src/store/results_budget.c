@@ -61,7 +61,8 @@ static void mode_floor(const fsl_sheet *sheet, const fsl_record *truth, size_t n
  * and a refined run shares the plain one's path. */
 static fsl_status fill_floors(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
   (void)column;
-  const fsl_record *const truth = fsl_results_record(sheet->results, FSL_JOB_TRUTH, point);
+  const fsl_record *truth;
+  FSL_TRY(fsl_results_record(sheet->results, FSL_JOB_TRUTH, point, &truth));
   if (truth == NULL) return FSL_OK;
   place_part(fsl_record_field(truth, "budget_floor_approximation"), PART_APPROXIMATION, 1, cell);
   place_part(fsl_record_field(truth, "sliced_w1_floor"), PART_TOTAL, 1, cell);
@@ -86,8 +87,9 @@ enum { N_DISTANCE_AXES = 9, N_VECTOR_AXES = 10 };
 
 static fsl_status fill_links(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
   const links *const l = column->self;
-  const fsl_record *const budget = fsl_results_record(sheet->results, FSL_JOB_BUDGET, point);
-  const fsl_record *const truth = fsl_results_record(sheet->results, FSL_JOB_TRUTH, point);
+  const fsl_record *budget, *truth;
+  FSL_TRY(fsl_results_record(sheet->results, FSL_JOB_BUDGET, point, &budget));
+  FSL_TRY(fsl_results_record(sheet->results, FSL_JOB_TRUTH, point, &truth));
   const size_t n = column->n_axes == N_DISTANCE_AXES ? 1 : sheet->size[column->axis[N_DISTANCE_AXES]];
   if (budget == NULL) return FSL_OK;
   for (size_t part = 0; part < N_PARTS; part++)
@@ -96,8 +98,8 @@ static fsl_status fill_links(const fsl_sheet *sheet, const fsl_column *column, f
   return FSL_OK;
 }
 
-static fsl_status write_links(fsl_sheet *sheet, const char *name, const char *title, const links *l, size_t n_axes,
-                              fsl_axis last) {
+static fsl_status add_links(fsl_sheet *sheet, const char *name, const char *title, const links *l, size_t n_axes,
+                            fsl_axis last) {
   const fsl_column column = {
       .about = {name, title, "1", NULL},
       .n_axes = n_axes,
@@ -106,10 +108,10 @@ static fsl_status write_links(fsl_sheet *sheet, const char *name, const char *ti
       .self = l,
       .fill = fill_links,
   };
-  return fsl_sheet_write(sheet, &column);
+  return fsl_sheet_add(sheet, &column);
 }
 
-static fsl_status write_floors(fsl_sheet *sheet) {
+static fsl_status add_floors(fsl_sheet *sheet) {
   const fsl_column column = {
       .about = {"sliced_w1_floor", "what exact samples score in each part", "1", NULL},
       .n_axes = 6,
@@ -117,7 +119,7 @@ static fsl_status write_floors(fsl_sheet *sheet) {
                FSL_AXIS_PART},
       .fill = fill_floors,
   };
-  return fsl_sheet_write(sheet, &column);
+  return fsl_sheet_add(sheet, &column);
 }
 
 /* ---- the group -------------------------------------------------------------------------------------------------- */
@@ -132,6 +134,8 @@ static fsl_status add_coordinates(fsl_sheet *sheet) {
   static const fsl_axis inner[] = {FSL_AXIS_T, FSL_AXIS_MODE, FSL_AXIS_COMPONENT};
   const fsl_spec *const spec = sheet->results->spec;
   FSL_TRY(fsl_sheet_add_axes(sheet, sizeof cell / sizeof *cell, cell));
+  fsl_sheet_rename(sheet, FSL_AXIS_REPLICATE, "budget_replicate", "independent training set of the budget");
+  fsl_sheet_rename(sheet, FSL_AXIS_OBSERVATION, "budget_observation", "independent measurement of the budget");
   FSL_TRY(fsl_sheet_add_numbers(sheet, FSL_AXIS_REPLICATE, fewer(spec->budget_replicates, spec->replicates)));
   FSL_TRY(fsl_sheet_add_numbers(sheet, FSL_AXIS_OBSERVATION, fewer(spec->budget_observations, spec->n_observations)));
   FSL_TRY(fsl_sheet_add_axes(sheet, sizeof inner / sizeof *inner, inner));
@@ -140,17 +144,18 @@ static fsl_status add_coordinates(fsl_sheet *sheet) {
 
 static fsl_status write_all(fsl_sheet *sheet) {
   FSL_TRY(add_coordinates(sheet));
-  FSL_TRY(write_links(sheet, "sliced_w1", "sliced Wasserstein-1 distance of each link; the total is at most their sum",
-                      &distance_links, N_DISTANCE_AXES, FSL_AXIS_MODE));
-  FSL_TRY(write_floors(sheet));
-  FSL_TRY(write_links(sheet, "mean",
-                      "difference of means along each link; they telescope to the total; floor: the standard "
-                      "deviation of as many exact samples",
-                      &mean_links, N_VECTOR_AXES, FSL_AXIS_COMPONENT));
-  return write_links(sheet, "mode_weight",
-                     "difference of mode weights along each link; they telescope to the total; floor: the standard "
-                     "deviation of as many exact samples",
-                     &mode_links, N_VECTOR_AXES, FSL_AXIS_MODE);
+  FSL_TRY(add_links(sheet, "sliced_w1", "sliced Wasserstein-1 distance of each link; the total is at most their sum",
+                    &distance_links, N_DISTANCE_AXES, FSL_AXIS_MODE));
+  FSL_TRY(add_floors(sheet));
+  FSL_TRY(add_links(sheet, "mean",
+                    "difference of means along each link; they telescope to the total; floor: the standard "
+                    "deviation of as many exact samples",
+                    &mean_links, N_VECTOR_AXES, FSL_AXIS_COMPONENT));
+  FSL_TRY(add_links(sheet, "mode_weight",
+                    "difference of mode weights along each link; they telescope to the total; floor: the standard "
+                    "deviation of as many exact samples",
+                    &mode_links, N_VECTOR_AXES, FSL_AXIS_MODE));
+  return fsl_sheet_write(sheet);
 }
 
 fsl_status fsl_write_budget(fsl_results *results) {

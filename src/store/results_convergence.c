@@ -14,6 +14,8 @@ static const char *const names[] = {"mean_error", "covariance_error", "mode_weig
                                     "sliced_w1",  "max_sliced_w1",    "score_error"};
 enum { N_NAMES = sizeof names / sizeof *names };
 
+enum { RATE, RATE_LOW, RATE_HIGH, FLOOR, POINTS, LEFT_OUT, REASON, N_VALUES };
+
 typedef struct fits {
   fsl_results *results;
   size_t n_sizes;
@@ -21,40 +23,60 @@ typedef struct fits {
   double *n_train;    /* n_sizes */
   int64_t population; /* number of n_train .inf, -1: none */
   double *error, *chi2, *at_population;
-  fsl_picks picks;
+  size_t n_picks;
+  fsl_picks *picks; /* n_picks: of each name and t, or one for all */
+  fsl_point at;     /* whose rates `value` holds; prior -1: nobody's */
+  double *value;    /* (n_times + 1, N_NAMES, N_VALUES) */
 } fits;
 
 /* ---- the errors of one series ------------------------------------------------------------------------------------ */
 
-/* One number of a record: the field's value at t, or its only one. */
-static double value_at(const fsl_record *record, const char *name, size_t t, bool overall) {
-  const fsl_field *const field = record == NULL ? NULL : fsl_record_field(record, name);
-  if (field == NULL) return NAN;
-  if (field->rank == 0) return overall ? field->data[0] : NAN;
-  return t < field->shape[0] ? field->data[t] : NAN;
-}
+/* One metric of one method, or of the reference, as the file has it: (n_train, replicate, observation, width). */
+typedef struct series {
+  size_t width; /* number of times; 1: at t = 0 alone; 0: the file has no such variable */
+  const double *value;
+} series;
 
-static void collect(fits *f, fsl_job_type type, fsl_point point, const char *name, size_t t) {
+static double value_at(const fits *f, const series *s, size_t n, size_t r, size_t o, size_t t) {
   const fsl_spec *const spec = f->results->spec;
   const bool at_zero = t == spec->n_times;
-  size_t i = 0;
-  for (size_t s = 0; s < f->n_sizes; s++)
-    for (size_t r = 0; r < spec->replicates; r++)
-      for (size_t o = 0; o < spec->n_observations; o++) {
-        point.n_train = (int)f->size[s];
-        point.replicate = (int)r;
-        point.observation = (int)o;
-        f->error[i++] = value_at(fsl_results_record(f->results, type, point), name, t, at_zero);
-      }
+  const size_t cell = (n * spec->replicates + r) * spec->n_observations + o;
+  if (s->width == 0) return NAN;
+  if (s->width == 1 && f->at.approximation < 0) return at_zero ? s->value[cell] : NAN;
+  return t < s->width ? s->value[cell * s->width + t] : NAN;
+}
+
+static fsl_status read_run(const fits *f, fsl_point p, const char *name, double *value, series *out) {
+  const fsl_spec *const spec = f->results->spec;
+  const hsize_t start[8] = {(hsize_t)p.prior, (hsize_t)p.forward_model, (hsize_t)p.noise_level,
+                            (hsize_t)p.approximation};
+  const hsize_t count[8] = {1, 1, 1, 1, spec->n_n_train, spec->replicates, spec->n_observations, spec->n_times};
+  bool found;
+  FSL_TRY(fsl_h5_read_slab(&f->results->h, name, 8, start, count, value, &found));
+  *out = (series){found ? spec->n_times : 0, value};
+  return FSL_OK;
+}
+
+/* What has no t is at t = 0. */
+static fsl_status read_reference(const fits *f, fsl_point p, const char *name, double *value, series *out) {
+  const fsl_spec *const spec = f->results->spec;
+  const size_t width = strcmp(name, "mode_weight_tv") == 0 ? 1 : spec->n_times + 1;
+  const hsize_t start[7] = {(hsize_t)p.prior, (hsize_t)p.forward_model, (hsize_t)p.noise_level};
+  const hsize_t count[7] = {1, 1, 1, spec->n_n_train, spec->replicates, spec->n_observations, width};
+  char whole[64];
+  bool found;
+  snprintf(whole, sizeof whole, "reference/%s", name);
+  FSL_TRY(fsl_h5_read_slab(&f->results->h, whole, width == 1 ? 6 : 7, start, count, value, &found));
+  *out = (series){found ? width : 0, value};
+  return FSL_OK;
 }
 
 /* The mean over the replicates that have a value: runs of their own in the population. NaN where none has. */
-static double mean_at_population(const fits *f, fsl_point point, const char *name, size_t t) {
+static double mean_at_population(const fits *f, const series *s, size_t o, size_t t) {
   double sum = 0, n = 0;
-  point.n_train = (int)f->population;
+  if (f->population < 0 || f->at.approximation < 0) return NAN;
   for (size_t r = 0; r < f->results->spec->replicates; r++) {
-    point.replicate = (int)r;
-    const double value = value_at(fsl_results_record(f->results, FSL_JOB_RUN, point), name, t, false);
+    const double value = value_at(f, s, (size_t)f->population, r, o, t);
     if (!isfinite(value)) continue;
     sum += value;
     n++;
@@ -62,25 +84,43 @@ static double mean_at_population(const fits *f, fsl_point point, const char *nam
   return n == 0 ? NAN : sum / n;
 }
 
-static void collect_problem(fits *f, fsl_job_type type, fsl_point point, const char *name, size_t t) {
+static void collect(const fits *f, const series *s, size_t t) {
   const fsl_spec *const spec = f->results->spec;
-  for (size_t o = 0; o < spec->n_observations; o++) {
-    point.observation = (int)o;
-    f->chi2[o] = value_at(fsl_results_record(f->results, FSL_JOB_TRUTH, point), "chi2", 0, true);
-    const bool has_population = f->population >= 0 && type == FSL_JOB_RUN;
-    f->at_population[o] = has_population ? mean_at_population(f, point, name, t) : NAN;
-  }
+  size_t i = 0;
+  for (size_t n = 0; n < f->n_sizes; n++)
+    for (size_t r = 0; r < spec->replicates; r++)
+      for (size_t o = 0; o < spec->n_observations; o++) f->error[i++] = value_at(f, s, f->size[n], r, o, t);
+  for (size_t o = 0; o < spec->n_observations; o++) f->at_population[o] = mean_at_population(f, s, o, t);
 }
 
-static double mean_floor(const fits *f, fsl_point point, const char *name, size_t t) {
+static fsl_status collect_problem(const fits *f, fsl_point point) {
   const fsl_spec *const spec = f->results->spec;
-  char field[64];
-  double sum = 0;
-  snprintf(field, sizeof field, "%s_floor", name);
   for (size_t o = 0; o < spec->n_observations; o++) {
+    const fsl_record *truth;
     point.observation = (int)o;
-    sum += value_at(fsl_results_record(f->results, FSL_JOB_TRUTH, point), field, t, false);
+    FSL_TRY(fsl_results_record(f->results, FSL_JOB_TRUTH, point, &truth));
+    const fsl_field *const field = truth == NULL ? NULL : fsl_record_field(truth, "chi2");
+    f->chi2[o] = field == NULL ? NAN : field->data[0];
   }
+  return FSL_OK;
+}
+
+/* floor: n_observations x n_times; without the variable NaN. */
+static fsl_status read_floor(const fits *f, fsl_point p, const char *name, double *floor) {
+  const fsl_spec *const spec = f->results->spec;
+  const hsize_t start[5] = {(hsize_t)p.prior, (hsize_t)p.forward_model, (hsize_t)p.noise_level};
+  const hsize_t count[5] = {1, 1, 1, spec->n_observations, spec->n_times};
+  char whole[64];
+  bool found;
+  snprintf(whole, sizeof whole, "%s_floor", name);
+  FSL_TRY(fsl_h5_read_slab(&f->results->h, whole, 5, start, count, floor, &found));
+  for (size_t i = 0; !found && i < spec->n_observations * spec->n_times; i++) floor[i] = NAN;
+  return FSL_OK;
+}
+
+static double mean_floor(const fsl_spec *spec, const double *floor, size_t t) {
+  double sum = 0;
+  for (size_t o = 0; o < spec->n_observations; o++) sum += floor[o * spec->n_times + t];
   return sum / (double)spec->n_observations;
 }
 
@@ -109,11 +149,10 @@ static fsl_status bootstrap_key(const fits *f, fsl_point point, const char *name
   return FSL_OK;
 }
 
-static fsl_status fit(fits *f, fsl_point point, const char *name, size_t t, fsl_rate *out) {
+/* One metric at one t. floor: NaN where there is none. */
+static fsl_status fit(fits *f, size_t name, const series *s, size_t t, double floor, fsl_rate *out) {
   const fsl_spec *const spec = f->results->spec;
-  const fsl_job_type type = point.approximation < 0 ? FSL_JOB_REFERENCE : FSL_JOB_RUN;
-  collect(f, type, point, name, t);
-  collect_problem(f, type, point, name, t);
+  collect(f, s, t);
   fsl_rate_input input = {
       .n_sizes = f->n_sizes,
       .n_replicates = spec->replicates,
@@ -121,73 +160,73 @@ static fsl_status fit(fits *f, fsl_point point, const char *name, size_t t, fsl_
       .n_train = f->n_train,
       .error = f->error,
       .chi2 = f->chi2,
-      .largest_n = largest_size(f, point),
-      .is_sampler = type == FSL_JOB_RUN,
+      .largest_n = largest_size(f, f->at),
+      .is_sampler = f->at.approximation >= 0,
       .population_error = f->at_population,
-      .picks = &f->picks,
-      .floor = type == FSL_JOB_RUN && t < spec->n_times ? mean_floor(f, point, name, t) : NAN,
+      .picks = &f->picks[f->n_picks == 1 ? 0 : t * N_NAMES + name],
+      .floor = floor,
   };
-  FSL_TRY(bootstrap_key(f, point, name, t, &input.key));
+  FSL_TRY(bootstrap_key(f, f->at, names[name], t, &input.key));
   return fsl_rate_fit(f->results->h.ctx, &input, out);
 }
 
-/* ---- the group --------------------------------------------------------------------------------------------------- */
-
-enum { RATE, RATE_LOW, RATE_HIGH, FLOOR, POINTS, LEFT_OUT, REASON, N_VALUES };
-
-typedef struct value_of {
-  double *value; /* over every cell of the group, N_VALUES each */
-  size_t which;
-} value_of;
-
-static size_t per_point(const fsl_spec *spec) {
-  return (spec->n_times + 1) * N_NAMES;
-}
-
-static size_t first_cell(const fsl_spec *spec, fsl_point p) {
-  const size_t n_methods = spec->n_approximations + 1;
-  const size_t pair = (size_t)p.prior * spec->n_forward_models + (size_t)p.forward_model;
-  return ((pair * spec->n_noise_levels + (size_t)p.noise_level) * n_methods + (size_t)p.approximation) *
-         per_point(spec);
-}
-
-static fsl_status fill_values(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
-  const value_of *const of = column->self;
-  const size_t first = first_cell(sheet->results->spec, point), n = per_point(sheet->results->spec);
-  for (size_t i = 0; i < n; i++) cell[i] = of->value[(first + i) * N_VALUES + of->which];
-  return FSL_OK;
-}
-
-/* One metric at one t for every method; the last entry of the axis is the reference. */
-static fsl_status fit_methods(fits *f, fsl_point point, size_t t, size_t name, double *value) {
+/* One metric at every t. */
+static fsl_status fit_series(fits *f, size_t name) {
   const fsl_spec *const spec = f->results->spec;
-  for (int a = 0; a <= (int)spec->n_approximations; a++) {
-    fsl_rate rate = {NAN, NAN, NAN, NAN, 0, 0, FSL_TOO_FEW_SIZES};
-    point.approximation = a;
-    double *const at = value + (first_cell(spec, point) + t * N_NAMES + name) * N_VALUES;
-    if (a == (int)spec->n_approximations) point.approximation = -1;
-    const fsl_arena_mark mark = fsl_arena_now(f->results->h.ctx->arena);
-    if (f->n_sizes > 0) FSL_TRY(fit(f, point, names[name], t, &rate));
-    fsl_arena_release(f->results->h.ctx->arena, mark);
+  fsl_ctx *const ctx = f->results->h.ctx;
+  const bool is_run = f->at.approximation >= 0;
+  double *value, *floor;
+  series s;
+  FSL_GET(ctx, value, spec->n_n_train * spec->replicates * spec->n_observations * (spec->n_times + 1));
+  FSL_GET(ctx, floor, spec->n_observations * spec->n_times);
+  FSL_TRY((is_run ? read_run : read_reference)(f, f->at, names[name], value, &s));
+  FSL_TRY(read_floor(f, f->at, names[name], floor));
+  for (size_t t = 0; t <= spec->n_times; t++) {
+    const double mean = is_run && t < spec->n_times ? mean_floor(spec, floor, t) : NAN;
+    fsl_rate rate;
+    FSL_TRY(fit(f, name, &s, t, mean, &rate));
     const double all[N_VALUES] = {rate.rate, rate.low, rate.high, rate.floor, rate.points, rate.left_out, rate.reason};
-    memcpy(at, all, sizeof all);
+    memcpy(f->value + (t * N_NAMES + name) * N_VALUES, all, sizeof all);
   }
   return FSL_OK;
 }
 
-/* Series with one key follow each other: they share the bootstrap's picks. */
-static fsl_status fit_prior(fits *f, int prior, double *value) {
-  const fsl_spec *const spec = f->results->spec;
-  for (size_t t = 0; t <= spec->n_times; t++)
-    for (size_t i = 0; i < N_NAMES; i++)
-      for (int m = 0; m < (int)spec->n_forward_models; m++)
-        for (int l = 0; l < (int)spec->n_noise_levels; l++)
-          FSL_TRY(fit_methods(f, (fsl_point){prior, m, l, 0, 0, 0, 0}, t, i, value));
-  return FSL_OK;
+static void clear(fits *f) {
+  const double nothing[N_VALUES] = {NAN, NAN, NAN, NAN, 0, 0, FSL_TOO_FEW_SIZES};
+  for (size_t i = 0; i < (f->results->spec->n_times + 1) * N_NAMES; i++)
+    memcpy(f->value + i * N_VALUES, nothing, sizeof nothing);
 }
 
-static fsl_status fit_all(fits *f, double *value) {
-  for (int p = 0; p < (int)f->results->spec->n_priors; p++) FSL_TRY(fit_prior(f, p, value));
+/* All rates of a method; the last entry of its axis is the reference. */
+static fsl_status fit_point(fits *f, fsl_point point) {
+  fsl_ctx *const ctx = f->results->h.ctx;
+  fsl_status status = FSL_OK;
+  if (point.approximation == (int)f->results->spec->n_approximations) point.approximation = -1;
+  if (memcmp(&f->at, &point, sizeof point) == 0) return FSL_OK;
+  f->at = point;
+  clear(f);
+  if (f->n_sizes == 0) return FSL_OK;
+  FSL_TRY(collect_problem(f, point));
+  for (size_t i = 0; status == FSL_OK && i < N_NAMES; i++) {
+    const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
+    status = fit_series(f, i);
+    fsl_arena_release(ctx->arena, mark);
+  }
+  return status;
+}
+
+/* ---- the group --------------------------------------------------------------------------------------------------- */
+
+typedef struct value_of {
+  fits *fits;
+  size_t which;
+} value_of;
+
+static fsl_status fill_values(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
+  const value_of *const of = column->self;
+  FSL_TRY(fit_point(of->fits, point));
+  for (size_t i = 0; i < (sheet->results->spec->n_times + 1) * N_NAMES; i++)
+    cell[i] = of->fits->value[i * N_VALUES + of->which];
   return FSL_OK;
 }
 
@@ -202,37 +241,48 @@ static void insert_size(fits *f, size_t number, double n_train) {
   f->size[at] = number;
 }
 
+/* Series of one name and t share their picks over all methods and problems of a prior. */
+static fsl_status get_picks(fits *f) {
+  static const size_t most = (size_t)1 << 25; /* 64 MB */
+  const fsl_spec *const spec = f->results->spec;
+  const size_t each = spec->n_n_train * spec->replicates * FSL_RESAMPLES, all = (spec->n_times + 1) * N_NAMES;
+  f->n_picks = each * all <= most ? all : 1;
+  FSL_GET(f->results->h.ctx, f->picks, f->n_picks);
+  for (size_t i = 0; i < f->n_picks; i++)
+    FSL_TRY(fsl_picks_create(f->results->h.ctx, spec->n_n_train, spec->replicates, FSL_RESAMPLES, &f->picks[i]));
+  return FSL_OK;
+}
+
 static fsl_status start(fsl_results *results, fits *f) {
   const fsl_spec *const spec = results->spec;
-  *f = (fits){.results = results, .population = -1};
+  *f = (fits){.results = results, .population = -1, .at = {.prior = -1}};
   FSL_GET(results->h.ctx, f->size, spec->n_n_train);
   FSL_GET(results->h.ctx, f->n_train, spec->n_n_train);
   FSL_GET(results->h.ctx, f->error, spec->n_n_train * spec->replicates * spec->n_observations);
-  FSL_TRY(fsl_picks_create(results->h.ctx, spec->n_n_train, spec->replicates, FSL_RESAMPLES, &f->picks));
   FSL_GET(results->h.ctx, f->chi2, spec->n_observations);
   FSL_GET(results->h.ctx, f->at_population, spec->n_observations);
+  FSL_GET(results->h.ctx, f->value, (spec->n_times + 1) * N_NAMES * N_VALUES);
   for (size_t i = 0; i < spec->n_n_train; i++) {
     if (isinf(spec->n_train[i]))
       f->population = (int64_t)i;
     else
       insert_size(f, i, spec->n_train[i]);
   }
-  return FSL_OK;
+  return f->n_sizes > 0 ? get_picks(f) : FSL_OK;
 }
 
 static fsl_status add_coordinates(fsl_sheet *sheet) {
   static const fsl_axis axes[] = {FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL};
   const fsl_spec *const spec = sheet->results->spec;
   const char **method;
-  double *times;
   FSL_GET(sheet->results->h.ctx, method, spec->n_approximations + 1);
-  FSL_GET(sheet->results->h.ctx, times, spec->n_times + 1);
   for (size_t i = 0; i < spec->n_approximations; i++) method[i] = spec->approximations[i].name;
   method[spec->n_approximations] = "reference";
-  memcpy(times, spec->times, spec->n_times * sizeof *times);
+  fsl_sheet_rename(sheet, FSL_AXIS_APPROXIMATION, "method",
+                   "approximation or sampler; reference: the finite-sample posterior");
   FSL_TRY(fsl_sheet_add_axes(sheet, 3, axes));
   FSL_TRY(fsl_sheet_add_texts(sheet, FSL_AXIS_APPROXIMATION, spec->n_approximations + 1, method));
-  FSL_TRY(fsl_sheet_add_reals(sheet, FSL_AXIS_T, spec->n_times + 1, times));
+  FSL_TRY(fsl_sheet_add_times_and_zero(sheet));
   return fsl_sheet_add_texts(sheet, FSL_AXIS_METRIC, N_NAMES, names);
 }
 
@@ -246,26 +296,21 @@ static fsl_status write_rates(fsl_sheet *sheet) {
       {"left_out", "sizes left out", "1", NULL},
       {"rate_reason", "why there is no rate", "1", NULL},
   };
-  const fsl_spec *const spec = sheet->results->spec;
+  value_of of[N_VALUES];
   fits f;
-  double *value;
   FSL_TRY(start(sheet->results, &f));
   FSL_TRY(add_coordinates(sheet));
-  FSL_GET(sheet->results->h.ctx, value,
-          spec->n_priors * spec->n_forward_models * spec->n_noise_levels * (spec->n_approximations + 1) *
-              per_point(spec) * N_VALUES);
-  FSL_TRY(fit_all(&f, value));
   for (size_t i = 0; i < N_VALUES; i++) {
-    const value_of of = {value, i};
+    of[i] = (value_of){&f, i};
     const fsl_column column = {.about = about[i],
                                .n_axes = 6,
                                .axis = {FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL,
                                         FSL_AXIS_APPROXIMATION, FSL_AXIS_T, FSL_AXIS_METRIC},
-                               .self = &of,
+                               .self = &of[i],
                                .fill = fill_values};
-    FSL_TRY((i == REASON ? fsl_sheet_write_reasons : fsl_sheet_write)(sheet, &column));
+    FSL_TRY((i == REASON ? fsl_sheet_add_reasons : fsl_sheet_add)(sheet, &column));
   }
-  return FSL_OK;
+  return fsl_sheet_write(sheet);
 }
 
 fsl_status fsl_write_convergence(fsl_results *results) {

@@ -5,7 +5,6 @@
 #include "truth/truth.h"
 
 #include <math.h>
-#include <string.h>
 
 #define PROBLEM_AXES FSL_AXIS_PRIOR, FSL_AXIS_FORWARD_MODEL, FSL_AXIS_NOISE_LEVEL, FSL_AXIS_OBSERVATION
 #define SIZED_AXES                                                                                                     \
@@ -16,13 +15,10 @@ typedef struct part_variable {
   const char *name, *title, *units, *source;
 } part_variable;
 
-static fsl_status write_variable(fsl_sheet *sheet, const part_variable *v, fsl_job_type type, const char *field,
-                                 size_t n_axes, const fsl_axis *axes) {
-  const fsl_field_of of = {type, field};
-  fsl_column column = {
-      .about = {v->name, v->title, v->units, v->source}, .n_axes = n_axes, .self = &of, .fill = fsl_fill_field};
-  for (size_t i = 0; i < n_axes; i++) column.axis[i] = axes[i];
-  return fsl_sheet_write(sheet, &column);
+static fsl_status add_variable(fsl_sheet *sheet, const part_variable *v, fsl_job_type type, const char *field,
+                               size_t n_axes, const fsl_axis *axes) {
+  const fsl_h5_about about = {v->name, v->title, v->units, v->source};
+  return fsl_sheet_add_field(sheet, &about, type, field, n_axes, axes);
 }
 
 /* ---- /reference: the finite-sample posterior's own error --------------------------------------------------------- */
@@ -41,23 +37,15 @@ static const part_variable reference_overall[] = {
     {"log_evidence_error", "log evidence of the training set minus the truth's", "nat", NULL},
 };
 
-static fsl_status add_times_and_zero(fsl_sheet *sheet) {
-  const fsl_spec *const spec = sheet->results->spec;
-  double *times;
-  FSL_GET(sheet->results->h.ctx, times, spec->n_times + 1);
-  memcpy(times, spec->times, spec->n_times * sizeof *times);
-  return fsl_sheet_add_reals(sheet, FSL_AXIS_T, spec->n_times + 1, times);
-}
-
 static fsl_status fill_reference(fsl_sheet *sheet) {
   static const fsl_axis sized[] = {SIZED_AXES}, with_t[] = {SIZED_AXES, FSL_AXIS_T};
   FSL_TRY(fsl_sheet_add_axes(sheet, 6, sized));
-  FSL_TRY(add_times_and_zero(sheet));
+  FSL_TRY(fsl_sheet_add_times_and_zero(sheet));
   for (size_t i = 0; i < sizeof reference_at / sizeof *reference_at; i++)
-    FSL_TRY(write_variable(sheet, &reference_at[i], FSL_JOB_REFERENCE, reference_at[i].name, 7, with_t));
+    FSL_TRY(add_variable(sheet, &reference_at[i], FSL_JOB_REFERENCE, reference_at[i].name, 7, with_t));
   for (size_t i = 0; i < sizeof reference_overall / sizeof *reference_overall; i++)
-    FSL_TRY(write_variable(sheet, &reference_overall[i], FSL_JOB_REFERENCE, reference_overall[i].name, 6, sized));
-  return FSL_OK;
+    FSL_TRY(add_variable(sheet, &reference_overall[i], FSL_JOB_REFERENCE, reference_overall[i].name, 6, sized));
+  return fsl_sheet_write(sheet);
 }
 
 fsl_status fsl_write_reference(fsl_results *results) {
@@ -71,7 +59,7 @@ fsl_status fsl_write_reference(fsl_results *results) {
 /* ---- /truth: p(x0 | y) at t = 0 ---------------------------------------------------------------------------------- */
 
 static fsl_status write_methods(fsl_sheet *sheet) {
-  const fsl_results *const r = sheet->results;
+  fsl_results *const r = sheet->results;
   const fsl_spec *const spec = r->spec;
   const fsl_h5_about about = {.name = "method", .long_name = "how the truth was found"};
   const hid_t scale[4] = {sheet->scale[FSL_AXIS_PRIOR], sheet->scale[FSL_AXIS_FORWARD_MODEL],
@@ -83,7 +71,8 @@ static fsl_status write_methods(fsl_sheet *sheet) {
     for (int f = 0; f < (int)spec->n_forward_models; f++)
       for (int l = 0; l < (int)spec->n_noise_levels; l++)
         for (int o = 0; o < (int)spec->n_observations; o++) {
-          const fsl_record *const record = fsl_results_record(r, FSL_JOB_TRUTH, (fsl_point){p, f, l, -1, -1, -1, o});
+          const fsl_record *record;
+          FSL_TRY(fsl_results_record(r, FSL_JOB_TRUTH, (fsl_point){p, f, l, -1, -1, -1, o}, &record));
           const fsl_field *const field = record == NULL ? NULL : fsl_record_field(record, "method");
           text[n++] = field == NULL ? "" : fsl_truth_method_name((fsl_truth_method)(int)field->data[0]);
         }
@@ -92,19 +81,20 @@ static fsl_status write_methods(fsl_sheet *sheet) {
 
 static fsl_status fill_reason(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
   (void)column;
-  const fsl_record *const record = fsl_results_record(sheet->results, FSL_JOB_TRUTH, point);
+  const fsl_record *record;
+  FSL_TRY(fsl_results_record(sheet->results, FSL_JOB_TRUTH, point, &record));
   const fsl_field *const evidence = record == NULL ? NULL : fsl_record_field(record, "log_evidence");
   *cell = evidence == NULL ? FSL_NO_RESULT : isnan(evidence->data[0]) ? FSL_TRUTH_UNKNOWN : FSL_HAS_VALUE;
   return FSL_OK;
 }
 
-static fsl_status write_reason(fsl_sheet *sheet) {
+static fsl_status add_reason(fsl_sheet *sheet) {
   const fsl_column column = {
       .about = {"truth_reason", "why mean, covariance, log_evidence and stated_error are NaN", "1", NULL},
       .n_axes = 4,
       .axis = {PROBLEM_AXES},
       .fill = fill_reason};
-  return fsl_sheet_write_reasons(sheet, &column);
+  return fsl_sheet_add_reasons(sheet, &column);
 }
 
 static fsl_status fill_truth(fsl_sheet *sheet) {
@@ -115,13 +105,14 @@ static fsl_status fill_truth(fsl_sheet *sheet) {
                              error = {"stated_error", "relative error the method states", "1", NULL},
                              ess = {"ess", "effective draws of a sampled truth", "1", "Kong 1992"};
   FSL_TRY(fsl_sheet_add_axes(sheet, 6, axes));
-  FSL_TRY(write_variable(sheet, &mean, FSL_JOB_TRUTH, "mean", 5, axes));
-  FSL_TRY(write_variable(sheet, &covariance, FSL_JOB_TRUTH, "covariance", 6, axes));
-  FSL_TRY(write_variable(sheet, &evidence, FSL_JOB_TRUTH, "log_evidence", 4, axes));
+  FSL_TRY(add_variable(sheet, &mean, FSL_JOB_TRUTH, "mean", 5, axes));
+  FSL_TRY(add_variable(sheet, &covariance, FSL_JOB_TRUTH, "covariance", 6, axes));
+  FSL_TRY(add_variable(sheet, &evidence, FSL_JOB_TRUTH, "log_evidence", 4, axes));
   FSL_TRY(write_methods(sheet));
-  FSL_TRY(write_variable(sheet, &error, FSL_JOB_TRUTH, "stated_error", 4, axes));
-  FSL_TRY(write_variable(sheet, &ess, FSL_JOB_TRUTH, "ess", 4, axes));
-  return write_reason(sheet);
+  FSL_TRY(add_variable(sheet, &error, FSL_JOB_TRUTH, "stated_error", 4, axes));
+  FSL_TRY(add_variable(sheet, &ess, FSL_JOB_TRUTH, "ess", 4, axes));
+  FSL_TRY(add_reason(sheet));
+  return fsl_sheet_write(sheet);
 }
 
 fsl_status fsl_write_truth(fsl_results *results) {

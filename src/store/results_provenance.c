@@ -14,24 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The distinct hosts of the records. */
-static const char *list_hosts(const fsl_results *r) {
-  enum { MOST = 64 };
-  const char *host[MOST];
-  size_t n = 0;
-  fsl_text text;
-  fsl_text_start(&text, r->h.ctx->arena);
-  for (size_t i = 0; i < r->grid->n_jobs; i++) {
-    if (r->records[i] == NULL || n == MOST) continue;
-    size_t j = 0;
-    while (j < n && strcmp(host[j], r->records[i]->host) != 0) j++;
-    if (j < n) continue;
-    host[n++] = r->records[i]->host;
-    fsl_text_add(&text, "%s%s", n == 1 ? "" : " ", r->records[i]->host);
-  }
-  return fsl_text_end(&text);
-}
-
 const char *fsl_provenance_slurm(fsl_arena *arena) {
   static const char *const names[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_NODELIST",
                                       "SLURM_CLUSTER_NAME"};
@@ -97,5 +79,5 @@ fsl_status fsl_provenance_write(fsl_h5 *h, const fsl_spec *spec, const char *hos
 }
 
 fsl_status fsl_write_provenance(fsl_results *results, const fsl_provenance *provenance) {
-  return fsl_provenance_write(&results->h, results->spec, list_hosts(results), provenance);
+  return fsl_provenance_write(&results->h, results->spec, results->hosts, provenance);
 }

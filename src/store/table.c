@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SLAB_VALUES = 1 << 22 };
+enum { SLAB_VALUES = 1 << 20 }; /* of all variables that are written together */
 
 static const char *const axis_names[FSL_N_AXES] = {
     "prior", "forward_model", "noise_level", "approximation", "n_train",  "replicate", "observation",
@@ -29,38 +29,67 @@ static const char *const axis_titles[FSL_N_AXES] = {
     "part of the error budget",
     "metric"};
 
+/* A variable that was added and is not written yet. */
+struct fsl_placed {
+  fsl_column column;
+  hid_t variable;
+  size_t inner; /* values of a cell */
+  fsl_placed *next;
+  double *values; /* of a slab's cells */
+};
+
 /* ---- sheets ------------------------------------------------------------------------------------------------------ */
 
 fsl_status fsl_sheet_open(fsl_results *results, const char *name, fsl_sheet *out) {
   *out = (fsl_sheet){.results = results};
-  for (size_t i = 0; i < FSL_N_AXES; i++) out->scale[i] = -1;
+  out->last = &out->first;
+  for (size_t i = 0; i < FSL_N_AXES; i++) {
+    out->scale[i] = -1;
+    out->name[i] = axis_names[i];
+    out->title[i] = axis_titles[i];
+  }
   if (strcmp(name, "/") != 0) return fsl_h5_group(&results->h, name, &out->group);
   out->group = H5Gopen(results->h.file, "/", H5P_DEFAULT);
   return out->group >= 0 ? FSL_OK : fsl_fail(results->h.ctx, FSL_EIO, "%s: its root cannot be opened", results->h.path);
 }
 
 void fsl_sheet_close(fsl_sheet *sheet) {
+  for (const fsl_placed *p = sheet->first; p != NULL; p = p->next) H5Dclose(p->variable); /* after an error */
   for (size_t i = 0; i < FSL_N_AXES; i++)
     if (sheet->scale[i] >= 0) H5Dclose(sheet->scale[i]);
   if (sheet->group >= 0) H5Gclose(sheet->group);
 }
 
+void fsl_sheet_rename(fsl_sheet *sheet, fsl_axis axis, const char *name, const char *title) {
+  sheet->name[axis] = name;
+  sheet->title[axis] = title;
+}
+
 fsl_status fsl_sheet_add_numbers(fsl_sheet *sheet, fsl_axis axis, size_t n) {
   sheet->size[axis] = n;
-  return fsl_h5_scale_numbers(&sheet->results->h, sheet->group, axis_names[axis], n, axis_titles[axis],
+  return fsl_h5_scale_numbers(&sheet->results->h, sheet->group, sheet->name[axis], n, sheet->title[axis],
                               &sheet->scale[axis]);
 }
 
 fsl_status fsl_sheet_add_reals(fsl_sheet *sheet, fsl_axis axis, size_t n, const double *values) {
   sheet->size[axis] = n;
-  return fsl_h5_scale_reals(&sheet->results->h, sheet->group, axis_names[axis], n, values, axis_titles[axis],
+  return fsl_h5_scale_reals(&sheet->results->h, sheet->group, sheet->name[axis], n, values, sheet->title[axis],
                             &sheet->scale[axis]);
 }
 
 fsl_status fsl_sheet_add_texts(fsl_sheet *sheet, fsl_axis axis, size_t n, const char *const *values) {
   sheet->size[axis] = n;
-  return fsl_h5_scale_texts(&sheet->results->h, sheet->group, axis_names[axis], n, values, axis_titles[axis],
+  return fsl_h5_scale_texts(&sheet->results->h, sheet->group, sheet->name[axis], n, values, sheet->title[axis],
                             &sheet->scale[axis]);
+}
+
+fsl_status fsl_sheet_add_times_and_zero(fsl_sheet *sheet) {
+  const fsl_spec *const spec = sheet->results->spec;
+  double *times;
+  FSL_GET(sheet->results->h.ctx, times, spec->n_times + 1);
+  memcpy(times, spec->times, spec->n_times * sizeof *times);
+  fsl_sheet_rename(sheet, FSL_AXIS_T, "t_reference", "diffusion time, and 0");
+  return fsl_sheet_add_reals(sheet, FSL_AXIS_T, spec->n_times + 1, times);
 }
 
 static fsl_status add_entries(fsl_sheet *sheet, fsl_axis axis, size_t n, const fsl_entry *entries) {
@@ -124,7 +153,49 @@ fsl_status fsl_sheet_add_axes(fsl_sheet *sheet, size_t n, const fsl_axis *axes) 
   return FSL_OK;
 }
 
+/* ---- adding variables -------------------------------------------------------------------------------------------- */
+
+static size_t count_outer(const fsl_column *column) {
+  size_t n = 0;
+  while (n < column->n_axes && column->axis[n] < FSL_AXIS_T) n++;
+  return n;
+}
+
+fsl_status fsl_sheet_add(fsl_sheet *sheet, const fsl_column *column) {
+  fsl_ctx *const ctx = sheet->results->h.ctx;
+  hid_t scale[FSL_H5_MAX_RANK], variable;
+  fsl_placed *placed;
+  FSL_GET(ctx, placed, 1);
+  for (size_t i = 0; i < column->n_axes; i++) scale[i] = sheet->scale[column->axis[i]];
+  FSL_TRY(fsl_h5_variable(&sheet->results->h, sheet->group, &column->about,
+                          column->type == 0 ? H5T_NATIVE_DOUBLE : column->type, column->n_axes, scale, &variable));
+  *placed = (fsl_placed){.column = *column, .variable = variable, .inner = 1};
+  for (size_t i = count_outer(column); i < column->n_axes; i++) placed->inner *= sheet->size[column->axis[i]];
+  *sheet->last = placed;
+  sheet->last = &placed->next;
+  return FSL_OK;
+}
+
+fsl_status fsl_sheet_add_field(fsl_sheet *sheet, const fsl_h5_about *about, fsl_job_type type, const char *field,
+                               size_t n_axes, const fsl_axis *axes) {
+  fsl_field_of *of;
+  FSL_GET(sheet->results->h.ctx, of, 1);
+  *of = (fsl_field_of){type, field};
+  fsl_column column = {.about = *about, .n_axes = n_axes, .self = of, .fill = fsl_fill_field};
+  for (size_t i = 0; i < n_axes; i++) column.axis[i] = axes[i];
+  return fsl_sheet_add(sheet, &column);
+}
+
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+/* Variables over the same outer axes, and how their cells are cut into slabs: `fixed` leading axes have one index each,
+ * the next one has a range of `width` at most, and the rest are whole. */
+typedef struct batch {
+  fsl_placed *first; /* linked by next */
+  size_t n_outer, extent[FSL_AXIS_T];
+  fsl_axis axis[FSL_AXIS_T];
+  size_t fixed, width, rest; /* rest: cells of one index of the range */
+} batch;
 
 static void set_index(fsl_point *point, fsl_axis axis, int index) {
   int *const field[FSL_AXIS_T] = {&point->prior,   &point->forward_model, &point->noise_level, &point->approximation,
@@ -132,78 +203,104 @@ static void set_index(fsl_point *point, fsl_axis axis, int index) {
   *field[axis] = index;
 }
 
-/* The point of cell number `cell` of the column's outer axes. */
-static fsl_point point_of(const fsl_sheet *sheet, const fsl_column *column, size_t n_outer, size_t cell) {
+/* The point of cell number `cell` of the outer axes. */
+static fsl_point point_of(const batch *b, size_t cell) {
   fsl_point point = {-1, -1, -1, -1, -1, -1, -1};
-  for (size_t i = n_outer; i-- > 0; cell /= sheet->size[column->axis[i]])
-    set_index(&point, column->axis[i], (int)(cell % sheet->size[column->axis[i]]));
+  for (size_t i = b->n_outer; i-- > 0; cell /= b->extent[i]) set_index(&point, b->axis[i], (int)(cell % b->extent[i]));
   return point;
 }
 
-typedef struct layout {
-  size_t n_outer, outer, inner; /* outer axes; their product; values of a cell */
-  size_t split;                 /* leading axes that a slab fixes */
-  size_t slabs, cells;          /* number of slabs; cells of one */
-  hsize_t extent[FSL_H5_MAX_RANK];
-} layout;
-
-static layout lay_out(const fsl_sheet *sheet, const fsl_column *column) {
-  layout l = {.outer = 1, .inner = 1, .slabs = 1};
-  for (size_t i = 0; i < column->n_axes; i++) {
-    l.extent[i] = sheet->size[column->axis[i]];
-    if (column->axis[i] < FSL_AXIS_T) {
-      l.n_outer++;
-      l.outer *= l.extent[i];
-    } else {
-      l.inner *= l.extent[i];
-    }
-  }
-  l.cells = l.outer;
-  for (; l.split < l.n_outer && l.cells * l.inner > SLAB_VALUES; l.split++) {
-    l.slabs *= l.extent[l.split];
-    l.cells /= l.extent[l.split];
-  }
-  return l;
+static bool same_outer(const fsl_column *a, const fsl_column *b) {
+  const size_t n = count_outer(a);
+  return n == count_outer(b) && memcmp(a->axis, b->axis, n * sizeof *a->axis) == 0;
 }
 
-static void slab_bounds(const fsl_column *column, const layout *l, size_t slab, hsize_t *start, hsize_t *count) {
-  for (size_t i = 0; i < column->n_axes; i++) {
-    start[i] = 0;
-    count[i] = l->extent[i];
+/* Takes the variables that go with the first one off the sheet's list. */
+static batch take_batch(fsl_sheet *sheet) {
+  batch b = {.first = sheet->first, .n_outer = count_outer(&sheet->first->column)};
+  fsl_placed **kept = &sheet->first, **taken = &b.first;
+  for (fsl_placed *p = sheet->first, *next; p != NULL; p = next) {
+    next = p->next;
+    fsl_placed ***const end = same_outer(&p->column, &b.first->column) ? &taken : &kept;
+    **end = p;
+    *end = &p->next;
   }
-  for (size_t i = l->split; i-- > 0; slab /= l->extent[i]) {
-    start[i] = slab % l->extent[i];
-    count[i] = 1;
+  *kept = *taken = NULL;
+  sheet->last = kept;
+  for (size_t i = 0; i < b.n_outer; i++) {
+    b.axis[i] = b.first->column.axis[i];
+    b.extent[i] = sheet->size[b.axis[i]];
   }
+  return b;
 }
 
-static fsl_status write_slabs(const fsl_sheet *sheet, const fsl_column *column, const layout *l, double *values,
-                              hid_t variable) {
-  hsize_t start[FSL_H5_MAX_RANK], count[FSL_H5_MAX_RANK];
-  for (size_t slab = 0; slab < l->slabs; slab++) {
-    for (size_t i = 0; i < l->cells * l->inner; i++) values[i] = NAN;
-    for (size_t cell = 0; cell < l->cells; cell++)
-      FSL_TRY(column->fill(sheet, column, point_of(sheet, column, l->n_outer, slab * l->cells + cell),
-                           values + cell * l->inner));
-    slab_bounds(column, l, slab, start, count);
-    FSL_TRY(fsl_h5_write_slab(&sheet->results->h, variable, column->n_axes, start, count, values));
+static void cut_slabs(batch *b) {
+  size_t inner = 1;
+  for (const fsl_placed *p = b->first; p != NULL; p = p->next) inner += p->inner;
+  const size_t most = inner > SLAB_VALUES ? 1 : SLAB_VALUES / inner; /* cells */
+  b->rest = 1;
+  b->fixed = b->n_outer - 1;
+  while (b->fixed > 0 && b->rest * b->extent[b->fixed] <= most) b->rest *= b->extent[b->fixed--];
+  b->width = most / b->rest < b->extent[b->fixed] ? most / b->rest : b->extent[b->fixed];
+}
+
+/* Cells first .. first + n - 1 of the outer axes. */
+static fsl_status fill_slab(fsl_sheet *sheet, const batch *b, size_t first, size_t n) {
+  for (const fsl_placed *p = b->first; p != NULL; p = p->next)
+    for (size_t i = 0; i < n * p->inner; i++) p->values[i] = NAN;
+  for (size_t cell = 0; cell < n; cell++) {
+    const fsl_point point = point_of(b, first + cell);
+    for (const fsl_placed *p = b->first; p != NULL; p = p->next)
+      FSL_TRY(p->column.fill(sheet, &p->column, point, p->values + cell * p->inner));
   }
   return FSL_OK;
 }
 
-fsl_status fsl_sheet_write(const fsl_sheet *sheet, const fsl_column *column) {
+/* index: of the fixed axes, and where the range begins; n: how many of the range. */
+static fsl_status write_slab(fsl_sheet *sheet, const batch *b, const size_t *index, size_t n) {
+  hsize_t start[FSL_H5_MAX_RANK] = {0}, count[FSL_H5_MAX_RANK];
+  for (const fsl_placed *p = b->first; p != NULL; p = p->next) {
+    for (size_t i = 0; i < p->column.n_axes; i++) count[i] = sheet->size[p->column.axis[i]];
+    for (size_t i = 0; i <= b->fixed; i++) {
+      start[i] = index[i];
+      count[i] = i < b->fixed ? 1 : n;
+    }
+    FSL_TRY(fsl_h5_write_slab(&sheet->results->h, p->variable, p->column.n_axes, start, count, p->values));
+  }
+  return FSL_OK;
+}
+
+static fsl_status write_slabs(fsl_sheet *sheet, const batch *b) {
+  size_t cells = 1;
+  for (size_t i = 0; i < b->n_outer; i++) cells *= b->extent[i];
+  for (size_t first = 0, n; first < cells; first += n * b->rest) {
+    size_t index[FSL_AXIS_T], at = first / b->rest;
+    for (size_t i = b->fixed + 1; i-- > 0; at /= b->extent[i]) index[i] = at % b->extent[i];
+    const size_t left = b->extent[b->fixed] - index[b->fixed];
+    n = left < b->width ? left : b->width;
+    FSL_TRY(fill_slab(sheet, b, first, n * b->rest));
+    FSL_TRY(write_slab(sheet, b, index, n));
+  }
+  return FSL_OK;
+}
+
+static fsl_status write_batch(fsl_sheet *sheet, batch *b) {
   fsl_ctx *const ctx = sheet->results->h.ctx;
-  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  const layout l = lay_out(sheet, column);
-  hid_t scale[FSL_H5_MAX_RANK], variable;
-  double *values;
-  for (size_t i = 0; i < column->n_axes; i++) scale[i] = sheet->scale[column->axis[i]];
-  FSL_GET(ctx, values, l.cells * l.inner);
-  FSL_TRY(fsl_h5_variable(&sheet->results->h, sheet->group, &column->about,
-                          column->type == 0 ? H5T_NATIVE_DOUBLE : column->type, column->n_axes, scale, &variable));
-  const fsl_status status = write_slabs(sheet, column, &l, values, variable);
-  H5Dclose(variable);
-  fsl_arena_release(ctx->arena, mark);
+  cut_slabs(b);
+  for (fsl_placed *p = b->first; p != NULL; p = p->next) FSL_GET(ctx, p->values, b->width * b->rest * p->inner);
+  return write_slabs(sheet, b);
+}
+
+fsl_status fsl_sheet_write(fsl_sheet *sheet) {
+  fsl_arena *const arena = sheet->results->h.ctx->arena;
+  fsl_status status = FSL_OK;
+  while (status == FSL_OK && sheet->first != NULL) {
+    const fsl_arena_mark mark = fsl_arena_now(arena);
+    batch b = take_batch(sheet);
+    status = write_batch(sheet, &b);
+    for (const fsl_placed *p = b.first; p != NULL; p = p->next) H5Dclose(p->variable);
+    fsl_arena_release(arena, mark);
+  }
   return status;
 }
 
@@ -221,7 +318,7 @@ fsl_status fsl_sheet_add_flags(const fsl_sheet *sheet, const char *variable, siz
   return status;
 }
 
-fsl_status fsl_sheet_write_reasons(const fsl_sheet *sheet, const fsl_column *column) {
+fsl_status fsl_sheet_add_reasons(fsl_sheet *sheet, const fsl_column *column) {
   fsl_ctx *const ctx = sheet->results->h.ctx;
   fsl_text meanings;
   fsl_column reasons = *column;
@@ -230,16 +327,36 @@ fsl_status fsl_sheet_write_reasons(const fsl_sheet *sheet, const fsl_column *col
   for (size_t i = 0; i < FSL_N_REASONS; i++) fsl_text_add(&meanings, "%s%s", i == 0 ? "" : " ", fsl_reasons[i].name);
   const char *const text = fsl_text_end(&meanings);
   if (text == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for the reasons' names");
-  FSL_TRY(fsl_sheet_write(sheet, &reasons));
+  FSL_TRY(fsl_sheet_add(sheet, &reasons));
   return fsl_sheet_add_flags(sheet, column->about.name, FSL_N_REASONS, text);
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 
-const fsl_record *fsl_results_record(const fsl_results *results, fsl_job_type type, fsl_point point) {
-  const int64_t job = fsl_grid_find(results->grid, results->spec, type, point);
-  const fsl_record *const record = job < 0 ? NULL : results->records[job];
-  return record != NULL && record->status == FSL_RECORD_DONE ? record : NULL;
+fsl_status fsl_results_read(fsl_results *results, int64_t job, const fsl_record **out) {
+  *out = NULL;
+  if (job < 0) return FSL_OK;
+  fsl_ctx *const ctx = results->h.ctx;
+  fsl_read_record *const last = &results->last[results->grid->jobs[job].type];
+  if (last->job != job) {
+    fsl_arena *const whole = ctx->arena;
+    fsl_arena_release(last->arena, (fsl_arena_mark){0});
+    last->job = -1;
+    ctx->arena = last->arena;
+    const fsl_status status =
+        results->source.read(ctx, results->source.self, (size_t)job, true, &last->record, &last->found);
+    ctx->arena = whole;
+    FSL_TRY(status);
+    last->job = job;
+  }
+  if (last->found) *out = &last->record;
+  return FSL_OK;
+}
+
+fsl_status fsl_results_record(fsl_results *results, fsl_job_type type, fsl_point point, const fsl_record **out) {
+  FSL_TRY(fsl_results_read(results, fsl_grid_find(results->grid, results->spec, type, point), out));
+  if (*out != NULL && (*out)->status != FSL_RECORD_DONE) *out = NULL;
+  return FSL_OK;
 }
 
 /* Copies a row-major array of `from` shape to the corner of one of `to` shape. */
@@ -269,6 +386,8 @@ void fsl_copy_field(const fsl_sheet *sheet, const fsl_column *column, const fsl_
 
 fsl_status fsl_fill_field(const fsl_sheet *sheet, const fsl_column *column, fsl_point point, double *cell) {
   const fsl_field_of *const of = column->self;
-  fsl_copy_field(sheet, column, fsl_results_record(sheet->results, of->type, point), of->field, cell);
+  const fsl_record *record;
+  FSL_TRY(fsl_results_record(sheet->results, of->type, point, &record));
+  fsl_copy_field(sheet, column, record, of->field, cell);
   return FSL_OK;
 }

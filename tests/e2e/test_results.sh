@@ -15,6 +15,11 @@ done
 check "no budget, the population alone" "$FSLENS" run tests/e2e/small.yaml -o "$here/least.h5" -q --set budget=none \
   --set 'grid.n_train=[.inf]' --set replicates=1
 check "is a results file too" "$PYTHON" tests/e2e/check_results.py "$here/least.h5"
+# More measurements than components, and a budget of some replicates: dimensions of the root and the groups that differ.
+check "a measurement longer than a state" "$FSLENS" run tests/e2e/small.yaml -o "$here/long.h5" -q \
+  --set 'grid.forward_model=[{kind: linear, matrix: [[1], [2], [0.5]]}]' --set exclude=[] --set 'grid.n_train=[64,.inf]' \
+  --set replicates=2
+check "names its dimensions apart where they differ" "$PYTHON" tests/e2e/check_results.py "$here/long.h5"
 check "single precision" "$FSLENS" run tests/e2e/small.yaml -o "$here/single.h5" -q --set precision=single \
   --set moment_tree=none --set budget=none --set replicates=1
 check "what it costs stands beside the results" "$PYTHON" -c "

@@ -1,17 +1,18 @@
 /* tests/kinds/starve.c: one rank of the team is out of memory, the others are well: a lone failure between two
- * exchanges. */
+ * exchanges. Or a rank that `ulimit -v` limits is, whatever it needs. */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "kinds.h"
 
-enum { FIRST, LATER };
+enum { FIRST, LATER, LIMITED };
 
 typedef struct starve_params {
   int64_t rank;
   int when;
 } starve_params;
 
-static const char *const times[] = {"first", "later", NULL};
+static const char *const times[] = {"first", "later", "limited", NULL};
 
 static const fsl_param params_table[] = {
     {.name = "rank",
@@ -26,13 +27,15 @@ static const fsl_param params_table[] = {
      .offset = offsetof(starve_params, when),
      .preset = "first",
      .choices = times,
-     .help = "in the first score, or in the first one at t < 0.5"},
+     .help = "in the first score, in the first one at t < 0.5, or in each one on a rank of limited address space"},
 };
 
 static fsl_status score(fsl_ctx *ctx, const void *params, const fsl_states *states, double *g) {
   const starve_params *const p = params;
-  const bool now = p->when == FIRST || states->t < 0.5;
-  if (now && ctx->team->rank == p->rank)
+  struct rlimit space;
+  const bool limited = getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY;
+  const bool now = p->when == LIMITED ? limited : p->when == FIRST || states->t < 0.5;
+  if (now && (p->when == LIMITED || ctx->team->rank == p->rank))
     return fsl_fail(ctx, FSL_ENOMEM, "out of memory: test-starve on rank %d", ctx->team->rank);
   memset(g, 0, states->n * states->d * sizeof *g);
   return FSL_OK;

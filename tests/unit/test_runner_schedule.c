@@ -282,6 +282,71 @@ static void durations_are_words(void **state) {
   }
 }
 
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+/* Worker 2 has little: jobs that need more go to the others, in groups that it is not in. */
+static void a_starved_worker_gets_what_fits(void **state) {
+  (void)state;
+  bool busy[4] = {false};
+  const double bytes[] = {100, 100, 10, 100}, small[] = {5, 5, 5}, large[] = {50, 50, 50}, split[] = {150, 75, 8};
+  fsl_schedule s = {.n_workers = 4, .busy = busy, .room = bytes, .need = large, .pending_seconds = 100};
+  assert_int_equal(fsl_schedule_least(&s, 64), 1);
+  for (int i = 0; i < 3; i++) {
+    const fsl_block block = fsl_schedule_next(&s, 1, 1, 1, NULL);
+    assert_true(block.level == 0 && block.first != 2);
+    fsl_schedule_set(&s, block, true);
+  }
+  fsl_block wait;
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 1, &wait).level, -1); /* worker 2 is free, and too small */
+  assert_true(wait.level == 0 && wait.first != 2);
+  s.need = small;
+  assert_int_equal(fsl_schedule_next(&s, 1, 1, 1, NULL).first, 2);
+  s.need = split;
+  assert_int_equal(fsl_schedule_least(&s, 64), 2); /* 0-1 */
+  assert_int_equal(fsl_schedule_least(&s, 1), 0);
+  fsl_schedule_set(&s, (fsl_block){0, 2}, false);
+  assert_int_equal(fsl_schedule_next(&s, 100, 2, 2, NULL).first, 0);
+  s.need = (const double[]){150, 150, 150};
+  assert_int_equal(fsl_schedule_least(&s, 64), 0);
+}
+
+static void a_job_out_of_memory_is_tried_once_on_another_worker(void **state) {
+  (void)state;
+  bool busy[4] = {true, false, false, true};
+  const fsl_schedule s = {.n_workers = 4, .busy = busy};
+  fsl_block wait;
+  assert_true(fsl_schedule_again(&s, (fsl_block){1, 0}, 1, false));
+  assert_false(fsl_schedule_again(&s, (fsl_block){1, 0}, 1, true));
+  assert_int_equal(fsl_schedule_elsewhere(&s, (fsl_block){1, 0}, 1, &wait).first, 2); /* never 1, which is free too */
+  busy[2] = true;
+  assert_int_equal(fsl_schedule_elsewhere(&s, (fsl_block){1, 0}, 1, &wait).level, -1);
+  assert_true(wait.level == 0 && wait.first != 1);
+}
+
+static void a_group_out_of_memory_is_tried_without_any_of_its_workers(void **state) {
+  (void)state;
+  bool busy[7] = {false};
+  const fsl_schedule s = {.n_workers = 7, .busy = busy};
+  fsl_block wait, block = fsl_schedule_elsewhere(&s, (fsl_block){0, 2}, 1, &wait);
+  assert_true(block.first == 4 && block.level == 1); /* no second group of four: two of the rest */
+  assert_int_equal(fsl_schedule_elsewhere(&s, (fsl_block){0, 2}, 4, &wait).level, -1);
+  assert_int_equal(wait.level, -1);
+  assert_false(fsl_schedule_again(&s, (fsl_block){0, 2}, 4, false)); /* it needs four */
+  const fsl_schedule one = {.n_workers = 1, .busy = busy};
+  assert_false(fsl_schedule_again(&one, (fsl_block){0, 0}, 1, false)); /* there is no other */
+}
+
+static void a_job_out_of_memory_goes_where_there_is_room(void **state) {
+  (void)state;
+  bool busy[3] = {false};
+  const double bytes[] = {100, 10, 100}, need[] = {50, 50};
+  const fsl_schedule s = {.n_workers = 3, .busy = busy, .room = bytes, .need = need};
+  fsl_block wait;
+  assert_int_equal(fsl_schedule_elsewhere(&s, (fsl_block){0, 0}, 1, &wait).first, 2);
+  const fsl_schedule two = {.n_workers = 2, .busy = busy, .room = bytes, .need = need};
+  assert_false(fsl_schedule_again(&two, (fsl_block){0, 0}, 1, false));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(blocks_are_aligned_powers_of_two),
@@ -305,6 +370,10 @@ int main(void) {
       cmocka_unit_test(before_the_first_job_the_estimate_counts),
       cmocka_unit_test(durations_are_words),
       cmocka_unit_test(a_finished_campaign_has_nothing_left),
+      cmocka_unit_test(a_starved_worker_gets_what_fits),
+      cmocka_unit_test(a_job_out_of_memory_is_tried_once_on_another_worker),
+      cmocka_unit_test(a_group_out_of_memory_is_tried_without_any_of_its_workers),
+      cmocka_unit_test(a_job_out_of_memory_goes_where_there_is_room),
   };
   return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ typedef struct told {
   fsl_journal_contents contents;
   fsl_journal_run runs[MOST];
   fsl_journal_start starts[MOST];
-  fsl_record records[MOST];
+  fsl_journal_record records[MOST];
   fsl_journal_event events[MOST];
 } told;
 
@@ -36,7 +36,7 @@ static fsl_hash identity(char letter) {
 
 static void add_event(fsl_journal_contents *c, told *t, fsl_journal_event_type type, size_t index) {
   assert_true(c->n_events < MOST);
-  t->events[c->n_events++] = (fsl_journal_event){type, index};
+  t->events[c->n_events++] = (fsl_journal_event){type, (uint32_t)index};
 }
 
 static void tell(told *t, const char *story) {
@@ -57,7 +57,7 @@ static void tell(told *t, const char *story) {
       t->starts[c->n_starts] = (fsl_journal_start){identity(*at), 1, alone};
       add_event(c, t, FSL_EVENT_START, c->n_starts++);
     } else {
-      t->records[c->n_records] = (fsl_record){.job = identity(*at)};
+      t->records[c->n_records] = (fsl_journal_record){.job = identity(*at)};
       add_event(c, t, FSL_EVENT_RESULT, c->n_records++);
     }
   }

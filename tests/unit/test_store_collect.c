@@ -30,8 +30,9 @@ typedef struct fixture {
   fsl_spec spec;
   fsl_grid grid;
   fsl_job_index *index;
-  const fsl_record **records;
-  size_t job; /* number of a run job */
+  fsl_ledger *ledger;
+  size_t job;                      /* number of a run job */
+  const fsl_journal_record *found; /* of that job */
 } fixture;
 
 static void keep_warning(void *self, fsl_log_level level, const char *text) {
@@ -52,9 +53,8 @@ static int begin(void **state) {
       fsl_grid_create(&f->ctx, &f->spec, &f->grid) != FSL_OK ||
       fsl_job_index_create(&f->ctx, &f->grid, &f->index) != FSL_OK)
     return -1;
-  f->records = fsl_arena_get(f->ctx.arena, f->grid.n_jobs, sizeof(const fsl_record *));
   while (f->job < f->grid.n_jobs && f->grid.jobs[f->job].type != FSL_JOB_RUN) f->job++;
-  return f->records == NULL || f->job == f->grid.n_jobs ? -1 : 0;
+  return f->job == f->grid.n_jobs ? -1 : 0;
 }
 
 static int end(void **state) {
@@ -181,29 +181,41 @@ static void a_clock_that_went_back_is_named(void **state) {
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 
-static fsl_record record(const fixture *f, fsl_record_status status, uint64_t data) {
-  return (fsl_record){.job = f->grid.jobs[f->job].identity, .status = status, .data = {0, data}};
+static fsl_journal_record record(const fixture *f, fsl_record_status status, uint64_t data) {
+  return (fsl_journal_record){.job = f->grid.jobs[f->job].identity, .status = status, .data = {0, data}};
 }
 
-/* The record that rules of those of two journals. */
-static const fsl_record *rule(fixture *f, size_t n_first, const fsl_record *first, size_t n_second,
-                              const fsl_record *second) {
+static void note_found(void *self, size_t job, const fsl_journal_record *found) {
+  fixture *const f = self;
+  assert_int_equal(job, f->job);
+  f->found = found;
+}
+
+/* The record that rules of those of two journals, as the ledger has it. */
+static const fsl_journal_record *rule(fixture *f, size_t n_first, const fsl_journal_record *first, size_t n_second,
+                                      const fsl_journal_record *second) {
+  static const fsl_entry_state states[] = {FSL_ENTRY_DONE, FSL_ENTRY_FAILED, FSL_ENTRY_TIMED_OUT};
   fsl_journal_contents j[] = {journal("a.journal", "tri", 7), journal("b.journal", "tri", 7)};
   j[0].records = first;
   j[0].n_records = n_first;
   j[1].records = second;
   j[1].n_records = n_second;
-  for (size_t i = 0; i < f->grid.n_jobs; i++) f->records[i] = NULL;
-  const fsl_status status = fsl_collect_records(&f->ctx, &f->spec, &f->grid, f->index, 2, j, f->records);
+  f->found = NULL;
+  assert_int_equal(fsl_ledger_create(&f->ctx, &f->grid, 2, &f->ledger), FSL_OK);
+  const fsl_status status = fsl_collect_records(&f->ctx, &f->spec, &f->grid, f->index, 2, j, f->ledger, note_found, f);
   for (size_t i = 0; i < f->grid.n_jobs; i++)
-    if (i != f->job) assert_null(f->records[i]);
-  return status == FSL_OK ? f->records[f->job] : NULL;
+    if (i != f->job) assert_int_equal(fsl_ledger_state(f->ledger, i), FSL_ENTRY_NONE);
+  if (status != FSL_OK) return NULL;
+  assert_int_equal(fsl_ledger_state(f->ledger, f->job), f->found == NULL ? FSL_ENTRY_NONE : states[f->found->status]);
+  const bool in_first = f->found >= first && f->found < first + n_first;
+  if (f->found != NULL) assert_string_equal(fsl_ledger_path(f->ledger, f->job), in_first ? "a.journal" : "b.journal");
+  return f->found;
 }
 
 static void a_finished_record_rules_over_a_failed_one(void **state) {
   fixture *const f = *state;
-  const fsl_record done = record(f, FSL_RECORD_DONE, 1), failed = record(f, FSL_RECORD_FAILED, 2);
-  const fsl_record both[] = {done, failed}, turned[] = {failed, done};
+  const fsl_journal_record done = record(f, FSL_RECORD_DONE, 1), failed = record(f, FSL_RECORD_FAILED, 2);
+  const fsl_journal_record both[] = {done, failed}, turned[] = {failed, done};
   assert_ptr_equal(rule(f, 2, both, 0, NULL), &both[0]);
   assert_ptr_equal(rule(f, 2, turned, 0, NULL), &turned[1]);
   assert_ptr_equal(rule(f, 1, &done, 1, &failed), &done);
@@ -212,30 +224,30 @@ static void a_finished_record_rules_over_a_failed_one(void **state) {
 
 static void of_failed_records_the_later_one_rules(void **state) {
   fixture *const f = *state;
-  const fsl_record failed[] = {record(f, FSL_RECORD_FAILED, 1), record(f, FSL_RECORD_TIMED_OUT, 2)};
+  const fsl_journal_record failed[] = {record(f, FSL_RECORD_FAILED, 1), record(f, FSL_RECORD_TIMED_OUT, 2)};
   assert_ptr_equal(rule(f, 2, failed, 0, NULL), &failed[1]);
   assert_ptr_equal(rule(f, 1, &failed[1], 1, &failed[0]), &failed[0]);
 }
 
 static void equal_results_are_one(void **state) {
   fixture *const f = *state;
-  const fsl_record twice[] = {record(f, FSL_RECORD_DONE, 4), record(f, FSL_RECORD_DONE, 4)};
+  const fsl_journal_record twice[] = {record(f, FSL_RECORD_DONE, 4), record(f, FSL_RECORD_DONE, 4)};
   assert_ptr_equal(rule(f, 1, &twice[0], 1, &twice[1]), &twice[0]);
 }
 
 static void results_that_differ_are_refused_and_the_job_is_named(void **state) {
   fixture *const f = *state;
-  const fsl_record two[] = {record(f, FSL_RECORD_DONE, 4), record(f, FSL_RECORD_DONE, 5)};
+  const fsl_journal_record two[] = {record(f, FSL_RECORD_DONE, 4), record(f, FSL_RECORD_DONE, 5)};
   assert_null(rule(f, 1, &two[0], 1, &two[1]));
   assert_non_null(strstr(f->ctx.error, "run job three / identity / 0.3 / fsr / N 64 / replicate 0 / observation 0"));
   assert_non_null(strstr(f->ctx.error, "one in a.journal, one in b.journal"));
-  const fsl_record between[] = {two[0], record(f, FSL_RECORD_FAILED, 6), two[1]};
+  const fsl_journal_record between[] = {two[0], record(f, FSL_RECORD_FAILED, 6), two[1]};
   assert_null(rule(f, 3, between, 0, NULL));
 }
 
 static void records_of_other_jobs_are_passed_over(void **state) {
   fixture *const f = *state;
-  const fsl_record others[] = {
+  const fsl_journal_record others[] = {
       {.job = {1, 2}, .data = {0, 1}}, {.job = {1, 2}, .data = {0, 2}}, record(f, FSL_RECORD_DONE, 1)};
   assert_ptr_equal(rule(f, 3, others, 2, others), &others[2]);
   assert_null(rule(f, 2, others, 0, NULL));

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "fetch.h"
 #include "store/journal.h"
 
 #include <math.h>
@@ -108,7 +109,9 @@ static void check_field(const fsl_record *record, size_t i, const char *name, si
 
 static void the_finished_record_is_read(void **state) {
   const fsl_journal_contents got = read_sample(*state);
-  const fsl_record *const r = &got.records[0];
+  fsl_record read;
+  const fsl_record *const r = &read;
+  assert_int_equal(fetch(*state, &got, 0, &read), FSL_OK);
   assert_true(got.n_records == 3 && fsl_hash_compare(r->job, job_a) == 0 && r->status == FSL_RECORD_DONE);
   assert_string_equal(r->error, "");
   assert_string_equal(r->host, "node1");
@@ -125,7 +128,9 @@ static void the_finished_record_is_read(void **state) {
 
 static void the_failed_records_are_read(void **state) {
   const fsl_journal_contents got = read_sample(*state);
-  const fsl_record *const failed = &got.records[1], *const late = &got.records[2];
+  fsl_record both[2];
+  const fsl_record *const failed = &both[0], *const late = &both[1];
+  for (size_t i = 0; i < 2; i++) assert_int_equal(fetch(*state, &got, 1 + i, &both[i]), FSL_OK);
   assert_true(fsl_hash_compare(failed->job, job_b) == 0 && failed->status == FSL_RECORD_FAILED);
   assert_string_equal(failed->error, "no finite score at t = .1 (\u03c3\u00b2 \u2192 0)");
   assert_string_equal(failed->host, "node2");
@@ -158,7 +163,9 @@ static void it_is_gone_on_with(void **state) {
   assert_true(file >= 0 && write(file, before, n) == (ssize_t)n);
   close(file);
   const fsl_journal_campaign same = got.campaign;
-  assert_int_equal(fsl_record_encode(ctx, &got.records[0], &bytes, &size), FSL_OK);
+  fsl_record first;
+  assert_int_equal(fetch(ctx, &got, 0, &first), FSL_OK);
+  assert_int_equal(fsl_record_encode(ctx, &first, &bytes, &size), FSL_OK);
   assert_non_null(memmem(before, n, bytes, size));
   assert_int_equal(fsl_journal_open(ctx, path, &same, 0, &journal, &got), FSL_OK);
   assert_int_equal(fsl_journal_write(ctx, journal, bytes, size), FSL_OK);
