@@ -39,7 +39,7 @@ def measure_all(fslens, fill, folder, replicates):
 
 
 def check_small(*where):
-    (n, first), (m, second) = measure_all(*where, 4), measure_all(*where, 8)  # their slabs are of one size
+    (n, first), (m, second) = measure_all(*where, 10), measure_all(*where, 20)  # large enough that buffers are full
     failed = 0
     for command in first:
         each = (second[command][0] - first[command][0]) / (m - n)
