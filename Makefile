@@ -146,7 +146,7 @@ FORCE:
 # ---- benchmarks --------------------------------------------------------------------------------------------------
 # Programs that time one thing each; tools/bench/run.py lets them take turns with plain NumPy and PyTorch.
 BENCH ?= full
-BENCH_PROGRAMS := $(patsubst %,$(BUILD)/bench/%,moments scores schedule job bounds)
+BENCH_PROGRAMS := $(patsubst %,$(BUILD)/bench/%,moments scores schedule job bounds costs)
 BENCH_OBJ := $(patsubst %,$(BUILD)/tools/bench/%.o,serve setting problem) $(patsubst %,$(BUILD)/%/bench/loops.o,$(ISAS))
 define bench_isa_rule
 $(BUILD)/$(1)/bench/%.o: tools/bench/%.c $(BUILD)/how

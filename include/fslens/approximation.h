@@ -29,6 +29,14 @@ typedef struct fsl_transition {
   uint64_t first;      /* number of the first particle */
 } fsl_transition;
 
+/* What a method asks for at each state and time beside the means: for the cost model. Leave out what it does not do. */
+typedef struct fsl_method_work {
+  int products; /* C H^T u (fsl_guided_push) */
+  int spreads;  /* Cov_w(A(x0)), Cov_w(x0, A(x0)) u, and an (m, m) system of the state's own */
+  bool joint;   /* takes the two from one pass where fsl_posterior_cross_is_cheap */
+  int solves;   /* (m, m) systems with one matrix for all states (fsl_guided_solve_gram) */
+} fsl_method_work;
+
 typedef struct fsl_approximation_kind {
   fsl_kind head;
   bool linear_only;           /* defined for linear forward models alone */
@@ -43,8 +51,8 @@ typedef struct fsl_approximation_kind {
                      double *shift);
   /* x (n, d) at t_from becomes x at t_to. */
   fsl_status (*draw)(fsl_ctx *ctx, const void *params, const fsl_transition *transition, size_t n, size_t d, double *x);
-  /* Extra cost of a step in units of both means over the atoms (1: one more pass). */
-  double extra_passes;
+  fsl_method_work work;
+  bool draws_again; /* draw: every time but the first draws x_0 given x_t */
 } fsl_approximation_kind;
 
 /* NULL when defined for this posterior, else why not ("needs a linear forward model"). */

@@ -100,6 +100,7 @@ typedef struct fsl_forward_model fsl_forward_model;
 struct fsl_forward_model {
   size_t d, m;
   bool linear;      /* A(x) = M x + bias */
+  bool dense;       /* a value takes about m d multiplications, else about m + d: for the cost model */
   const void *self; /* what the functions below need; made by create */
   /* y (m) = A(x) */
   void (*value)(const fsl_forward_model *model, const double *x, double *y);

@@ -27,5 +27,5 @@ const fsl_approximation_kind fsl_approximation_dmps = {
              .version = 1},
     .linear_only = true,
     .score = score,
-    .extra_passes = 0,
+    .work = {.solves = 1},
 };

@@ -44,5 +44,5 @@ const fsl_approximation_kind fsl_approximation_dps = {
              .params_size = sizeof(dps_params)},
     .forbids_ode = true,
     .step = step,
-    .extra_passes = 0.6,
+    .work = {.products = 1},
 };

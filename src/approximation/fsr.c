@@ -19,5 +19,4 @@ const fsl_approximation_kind fsl_approximation_fsr = {
              .version = 1},
     .needs_exact = true,
     .score = score,
-    .extra_passes = 0,
 };

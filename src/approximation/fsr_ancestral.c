@@ -49,5 +49,5 @@ const fsl_approximation_kind fsl_approximation_fsr_ancestral = {
              .version = 1},
     .needs_exact = true,
     .draw = draw,
-    .extra_passes = 0,
+    .draws_again = true,
 };

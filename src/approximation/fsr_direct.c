@@ -21,5 +21,4 @@ const fsl_approximation_kind fsl_approximation_fsr_direct = {
              .version = 1},
     .needs_exact = true,
     .draw = draw,
-    .extra_passes = 0,
 };

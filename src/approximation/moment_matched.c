@@ -44,5 +44,5 @@ const fsl_approximation_kind fsl_approximation_moment_matched = {
              .version = 1},
     .needs_forward_moments = true,
     .score = score,
-    .extra_passes = 2,
+    .work = {.spreads = 1},
 };

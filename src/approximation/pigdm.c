@@ -49,5 +49,5 @@ const fsl_approximation_kind fsl_approximation_pigdm = {
              .params_size = sizeof(pigdm_params)},
     .linear_only = true,
     .score = score,
-    .extra_passes = 0.6,
+    .work = {.products = 1, .solves = 1},
 };

@@ -17,5 +17,5 @@ const fsl_approximation_kind fsl_approximation_sigma_dps = {
              .source = "Chung et al. 2023 (DPS), as analysed by Burns & Fridovich-Keil 2026",
              .version = 1},
     .score = score,
-    .extra_passes = 0.6,
+    .work = {.products = 1},
 };

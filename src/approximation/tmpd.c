@@ -96,5 +96,5 @@ const fsl_approximation_kind fsl_approximation_tmpd = {
     .linear_only = true,
     .needs_forward_moments = true,
     .score = score,
-    .extra_passes = 1.2,
+    .work = {.spreads = 1, .joint = true},
 };

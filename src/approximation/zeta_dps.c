@@ -41,5 +41,5 @@ const fsl_approximation_kind fsl_approximation_zeta_dps = {
              FSL_PARAMS(params_table),
              .params_size = sizeof(zeta_params)},
     .score = score,
-    .extra_passes = 0.6,
+    .work = {.products = 1},
 };

@@ -2,7 +2,7 @@
 #include "commands/commands.h"
 #include "commands/options.h"
 
-#include "grid/grid.h"
+#include "grid/cost.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -41,6 +41,15 @@ static void print_seconds(double seconds) {
     printf("%10.3g h  ", seconds / 3600);
 }
 
+static void print_in_words(double seconds) {
+  if (seconds < 120)
+    printf("%.2g s", seconds);
+  else if (seconds < 7200)
+    printf("%.3g min", seconds / 60);
+  else
+    printf("%.3g h", seconds / 3600);
+}
+
 static void print_total(const char *name, const total *t) {
   printf("  %-10s %8zu ", name, t->jobs);
   print_seconds(t->seconds);
@@ -66,7 +75,56 @@ static void print_jobs(const fsl_grid *grid) {
   for (int type = 0; type < 4; type++)
     if (by_type[type].jobs > 0) print_total(fsl_job_type_name((fsl_job_type)type), &by_type[type]);
   print_total("all", &all);
-  printf("\n`ranks` is the largest group a job of this type can fill. Times are estimates for one current core.\n");
+  printf("`ranks` is the largest group a job of this type can fill. Times are estimates for one current core.\n");
+}
+
+/* ---- what it goes to --------------------------------------------------------------------------------------------- */
+
+typedef struct part_total {
+  size_t jobs;
+  double seconds;
+} part_total;
+
+static void add_parts(const fsl_spec *spec, const fsl_grid *grid, part_total totals[FSL_N_COST_PARTS]) {
+  for (size_t i = 0; i < grid->n_jobs; i++) {
+    double parts[FSL_N_COST_PARTS];
+    fsl_job_cost_parts(spec, &grid->jobs[i], parts);
+    for (int p = 0; p < FSL_N_COST_PARTS; p++) {
+      totals[p].jobs += parts[p] > 0;
+      totals[p].seconds += parts[p];
+    }
+  }
+}
+
+static void print_parts(const fsl_spec *spec, const fsl_grid *grid) {
+  part_total totals[FSL_N_COST_PARTS] = {{0}};
+  double all = 0;
+  add_parts(spec, grid, totals);
+  for (int p = 0; p < FSL_N_COST_PARTS; p++) all += totals[p].seconds;
+  printf("\n  %-13s %5s %13s  %7s\n", "part", "jobs", "one rank", "share");
+  for (int p = 0; p < FSL_N_COST_PARTS; p++) {
+    if (totals[p].jobs == 0) continue;
+    printf("  %-12s %6zu ", fsl_cost_part_names[p], totals[p].jobs);
+    print_seconds(totals[p].seconds);
+    printf("  %5.1f %%\n", 100 * totals[p].seconds / all);
+  }
+}
+
+/* What `budget: {}` would add: the same spec with the first replicates and observations alone has all its budgets. */
+static fsl_status print_budget(fsl_ctx *ctx, const fsl_spec *spec) {
+  fsl_spec with = *spec;
+  fsl_grid grid;
+  part_total totals[FSL_N_COST_PARTS] = {{0}};
+  if (spec->budget) return FSL_OK;
+  with.budget = true;
+  if (with.replicates > with.budget_replicates) with.replicates = with.budget_replicates;
+  if (with.n_observations > with.budget_observations) with.n_observations = with.budget_observations;
+  FSL_TRY(fsl_grid_create(ctx, &with, &grid));
+  add_parts(&with, &grid, totals);
+  printf("\nbudget: none; `budget: {}` would add %zu jobs, about ", totals[FSL_COST_BUDGET].jobs);
+  print_in_words(totals[FSL_COST_BUDGET].seconds);
+  printf(" on one rank\n");
+  return FSL_OK;
 }
 
 /* ---- cells ------------------------------------------------------------------------------------------------------- */
@@ -147,6 +205,8 @@ static fsl_status plan(fsl_ctx *ctx, const fsl_arguments *arguments, const char 
   printf("%s: ", spec->name);
   print_cells(&grid);
   print_jobs(&grid);
+  print_parts(spec, &grid);
+  FSL_TRY(print_budget(ctx, spec));
   return print_skips(ctx, spec, &grid);
 }
 

@@ -2,135 +2,156 @@
  * scheduling. */
 #include "grid/cost.h"
 
-#include "posterior/create.h"
-#include "posterior/tree.h"
-#include "truth/truth.h"
+#include "metric/cost.h"
 
 #include <math.h>
 
-static const double pair_seconds = 0.7e-9;      /* one (state, atom): exp and bookkeeping */
-static const double pair_axis_seconds = 0.1e-9; /* and for each dimension */
-static const double state_axis_seconds = 40e-9; /* a state's dimension, a step: noise, update */
-static const double sorted_seconds = 25e-9;     /* a sample in one sorted projection */
-static const double line_seconds = 70e-6;       /* a projection's distribution against truth's, whatever is in it */
-static const double projected_seconds = 15e-9;  /* an atom's dimension along a line */
-static const double kernel_seconds = 2e-9;      /* a pair in mmd2, and each dimension a fifth of it */
-static const double draw_seconds = 20e-9;       /* a component of a prior draw */
-static const double quadrature_points = 4000;   /* of score errors in one dimension */
-static const double job_seconds = 1e-4;
-/* The moment tree in d = 1, 2, 3: a state's seconds at 1e4 atoms, how they grow, and an atom's when it is built. */
-static const struct {
-  double state, power, atom;
-} tree_seconds[] = {{0, 0, 0}, {0.4e-6, 0.2, 0.6e-6}, {1.7e-6, 0.27, 1e-6}, {15e-6, 0.7, 3e-6}};
-static const size_t sampled_truth_bytes = 300 << 20; /* 2^24 likelihoods, and two sets of draws that are kept */
+static const double job_seconds = 1e-4;                /* what every job takes: keys, a record */
+static const double state_ns = 25, state_axis_ns = 20; /* a state's step: noise and update, each dimension */
+static const size_t sampled_truth_bytes = 300 << 20;   /* 2^24 likelihoods, and two sets of draws that are kept */
+
+const char *const fsl_cost_part_names[FSL_N_COST_PARTS] = {"sampling", "score errors", "reference",
+                                                           "truth",    "floors",       "budget"};
 
 typedef struct sizes {
-  double atoms, components, d, particles, steps, times, directions;
-  bool finite, tree;
+  fsl_posterior_size posterior;
+  fsl_scene_size scene;
 } sizes;
+
+static const fsl_prior *prior_at(const fsl_spec *spec, fsl_point point) {
+  return &spec->prior_of[point.prior];
+}
 
 static const fsl_forward_model *model_at(const fsl_spec *spec, fsl_point point) {
   return spec->model_of[(size_t)point.prior * spec->n_forward_models + (size_t)point.forward_model];
 }
 
 static sizes sizes_of(const fsl_spec *spec, fsl_point point) {
-  const fsl_prior *const prior = &spec->prior_of[point.prior];
-  const bool finite = point.n_train >= 0 && isfinite(spec->n_train[point.n_train]);
-  const double atoms = finite ? spec->n_train[point.n_train] : (double)prior->population.n;
-  return (sizes){
-      .atoms = atoms,
-      .components = (double)prior->population.n,
-      .d = (double)prior->d,
-      .particles = (double)spec->particles,
-      .steps = (double)spec->steps,
-      .times = (double)spec->n_times,
-      .directions = prior->d == 1 ? 1 : 128,
-      .finite = finite,
-      .tree = (finite || fsl_mixture_is_atomic(&prior->population)) &&
-              fsl_tree_pays((uint64_t)atoms, prior->d, spec->evaluation.tolerance),
-  };
+  const fsl_prior *const prior = prior_at(spec, point);
+  const fsl_forward_model *const model = model_at(spec, point);
+  const double n_train = point.n_train < 0 ? INFINITY : spec->n_train[point.n_train];
+  return (sizes){.posterior = fsl_posterior_size_of(prior, model, n_train, &spec->evaluation),
+                 .scene = fsl_scene_size_of(prior, model, spec->particles, spec->metrics)};
 }
 
-static double direct_seconds(sizes s, double states) {
-  return states * s.atoms * (pair_seconds + pair_axis_seconds * s.d) + states * s.d * state_axis_seconds;
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
+
+/* The first problem of a prior finds the prior's regions for all. */
+static bool is_first_of_prior(fsl_point point) {
+  return point.forward_model == 0 && point.noise_level == 0 && point.observation == 0;
 }
 
-static double pass_seconds(sizes s, double states) {
-  if (!s.tree) return direct_seconds(s, states);
-  const size_t d = (size_t)s.d;
-  return states * tree_seconds[d].state * pow(s.atoms / 1e4, tree_seconds[d].power) + states * s.d * state_axis_seconds;
+/* The law twice: floors have a second one. */
+static double truth_seconds(const fsl_spec *spec, const fsl_job *job, const sizes *s) {
+  const double regions = is_first_of_prior(job->point) ? fsl_regions_seconds(&s->scene, spec->n_times) : 0;
+  return 2 * fsl_truth_seconds(prior_at(spec, job->point), model_at(spec, job->point)) + regions +
+         fsl_scenes_seconds(&s->scene, spec->n_times);
 }
 
-/* A training set's draws, and its tree. */
-static double posterior_seconds(sizes s) {
-  return s.atoms * (s.d * draw_seconds + (s.tree ? tree_seconds[(size_t)s.d].atom : 0));
+/* The first reference of a problem makes the scene at t = 0 for all. */
+static bool is_first_reference(const fsl_spec *spec, fsl_point point) {
+  int first = 0;
+  while (first < point.n_train && isinf(spec->n_train[first])) first++;
+  return point.n_train == first && point.replicate == 0;
 }
 
-static double grade_seconds(sizes s) {
-  const double pairs = fmin(s.particles, 2048) * fmin(s.particles, 2048) / 2;
-  return s.directions * (line_seconds + 3 * s.particles * sorted_seconds) + pairs * kernel_seconds * (1 + s.d / 5);
+/* The times and t = 0. */
+static double reference_seconds(const fsl_spec *spec, const fsl_job *job, const sizes *s) {
+  return fsl_posterior_seconds(&s->posterior) +
+         (is_first_reference(spec, job->point) ? fsl_scene_at_0_seconds(&s->scene) : 0) +
+         fsl_reference_seconds(&s->scene, &s->posterior, spec->n_times);
 }
 
-/* What the first job of a problem makes for all: at each time the density region's prior draws, and the truth's draws
- * or quantiles sorted into modes. */
-static double scene_seconds(sizes s) {
-  const double draws = 1e5 + fmax(16 * s.particles, 32768);
-  return s.times * (draws * s.components * (pair_seconds + pair_axis_seconds * s.d) + draws * s.d * draw_seconds);
+static double draws_seconds(const fsl_spec *spec, const fsl_job *job, const sizes *s) {
+  const double n = (double)spec->particles, times = (double)spec->n_times;
+  const double one = n * fsl_posterior_draw_seconds(&s->posterior);
+  return job->approximation->draws_again ? one + (times - 1) * n * fsl_posterior_redraw_seconds(&s->posterior)
+                                         : times * one;
 }
 
-static bool truth_is_sampled(const fsl_spec *spec, fsl_point point) {
-  return fsl_truth_choose(&spec->prior_of[point.prior], model_at(spec, point)) == FSL_TRUTH_SAMPLED;
+/* One run: `refine` times the steps, each as often as the sampler evaluates its field. */
+static double sampler_seconds(const fsl_spec *spec, const fsl_job *job, const sizes *s, double refine) {
+  const fsl_approximation_kind *const method = job->approximation;
+  const fsl_sampler_kind *const sampler = (const fsl_sampler_kind *)(const void *)spec->sampler.kind;
+  if (method->draw != NULL) return draws_seconds(spec, job, s);
+  const double steps = refine * ((double)spec->steps + (double)spec->n_times - 1);
+  const double field =
+      fsl_means_seconds(&s->posterior, method->needs_exact) + fsl_method_state_seconds(method, &s->posterior);
+  const double moved = 1e-9 * (state_ns + state_axis_ns * s->posterior.d);
+  return steps * ((double)spec->particles * (sampler->evaluations * field + moved) +
+                  sampler->evaluations * fsl_method_time_seconds(method, &s->posterior));
 }
 
-static double truth_seconds(const fsl_spec *spec, const fsl_job *job, sizes s) {
-  const bool sampled = truth_is_sampled(spec, job->point);
-  return scene_seconds(s) + s.times * 41 * grade_seconds(s) + (sampled ? 2 * 4194304 * s.d * draw_seconds : 0);
+/* The scores of some states again in double precision. */
+static double precision_seconds(const fsl_spec *spec, const fsl_job *job, const sizes *s) {
+  if (!s->posterior.single || job->approximation->draw != NULL) return 0;
+  fsl_posterior_size in_double = s->posterior;
+  in_double.single = false;
+  const double state = fsl_means_seconds(&in_double, true) + fsl_means_seconds(&s->posterior, true) +
+                       fsl_method_state_seconds(job->approximation, &in_double) +
+                       fsl_method_state_seconds(job->approximation, &s->posterior);
+  return (double)spec->n_times * fmin((double)spec->particles, FSL_PRECISION_STATES) * state;
 }
 
-static double reference_seconds(sizes s) {
-  const double line = line_seconds + s.atoms * (sorted_seconds + s.d * projected_seconds);
-  return (s.times + 1) * (direct_seconds(s, 512) + s.directions * line) + posterior_seconds(s);
+static double run_seconds(const fsl_spec *spec, const fsl_job *job, const sizes *s) {
+  return fsl_posterior_seconds(&s->posterior) + sampler_seconds(spec, job, s, 1) + precision_seconds(spec, job, s) +
+         (double)spec->n_times * fsl_grade_seconds(&s->scene);
 }
 
-static double run_seconds(const fsl_job *job, sizes s, double refine) {
-  const double passes = 1 + job->approximation->extra_passes;
-  const double steps = job->approximation->draw != NULL ? s.times : s.steps + s.times;
-  return posterior_seconds(s) + refine * steps * passes * pass_seconds(s, s.particles) + s.times * grade_seconds(s);
+/* Both runs, and at each time the reference's draws and distances, graded as a run's are. The population is its own
+ * reference, and a method that draws is not refined. */
+static double budget_seconds(const fsl_spec *spec, const fsl_job *job, const sizes *s) {
+  const double draws = FSL_DIRECT_DRAWS_A_PARTICLE * (double)spec->particles;
+  const double draw = fsl_posterior_draw_seconds(&s->posterior) + fsl_law_mode_seconds(&s->scene.prior);
+  const bool refines = job->approximation->draw == NULL;
+  return fsl_posterior_seconds(&s->posterior) + sampler_seconds(spec, job, s, 1) +
+         (refines ? sampler_seconds(spec, job, s, (double)spec->budget_refine) : 0) +
+         (double)spec->n_times *
+             (draws * draw + fsl_grade_seconds(&s->scene) + (refines ? 2 : 1) * fsl_between_seconds(&s->scene)) +
+         (s->posterior.drawn ? fsl_reference_seconds(&s->scene, &s->posterior, spec->n_times) : 0);
 }
 
-static double score_error_seconds(const fsl_spec *spec, const fsl_job *job, sizes s) {
-  const uint32_t scores = 1u << FSL_SCORE_ERROR | 1u << FSL_SCORE_ERROR_ABS | 1u << FSL_PATH_KL;
-  if (job->approximation->score == NULL || (spec->metrics & scores) == 0) return 0;
-  const double states = s.d == 1 ? fmax(quadrature_points, s.particles) : s.particles;
-  return (33 + s.times) * (1 + job->approximation->extra_passes) * pass_seconds(s, states);
-}
-
-static double seconds_of(const fsl_spec *spec, const fsl_job *job, sizes s) {
+void fsl_job_cost_parts(const fsl_spec *spec, const fsl_job *job, double parts[FSL_N_COST_PARTS]) {
+  const sizes s = sizes_of(spec, job->point);
+  for (int i = 0; i < FSL_N_COST_PARTS; i++) parts[i] = 0;
   switch (job->type) {
   case FSL_JOB_TRUTH:
-    return truth_seconds(spec, job, s);
+    parts[FSL_COST_TRUTH] = job_seconds + truth_seconds(spec, job, &s);
+    parts[FSL_COST_FLOORS] = (double)spec->n_times * fsl_floor_seconds(&s.scene);
+    break;
   case FSL_JOB_REFERENCE:
-    return reference_seconds(s);
+    parts[FSL_COST_REFERENCE] = job_seconds + reference_seconds(spec, job, &s);
+    break;
   case FSL_JOB_RUN:
-    return run_seconds(job, s, 1) + score_error_seconds(spec, job, s);
+    parts[FSL_COST_SAMPLING] = job_seconds + run_seconds(spec, job, &s);
+    parts[FSL_COST_SCORE_ERRORS] = fsl_score_errors_seconds(&s.scene, job->approximation, &s.posterior, spec->n_times);
+    break;
   case FSL_JOB_BUDGET:
-    return run_seconds(job, s, 1 + (double)spec->budget_refine);
+    parts[FSL_COST_BUDGET] = job_seconds + budget_seconds(spec, job, &s);
+    break;
   }
-  return 0;
 }
 
+/* ---- estimates -----------------------------------------------------------------------------------------------------
+ */
+
 size_t fsl_job_bytes(const fsl_spec *spec, const fsl_job *job, size_t ranks) {
+  const fsl_prior *const prior = prior_at(spec, job->point);
+  const fsl_forward_model *const model = model_at(spec, job->point);
   const sizes s = sizes_of(spec, job->point);
-  const size_t d = spec->prior_of[job->point.prior].d, m = model_at(spec, job->point)->m;
-  return fsl_posterior_bytes((uint64_t)s.atoms, ranks, &spec->evaluation, d, m, spec->particles) +
-         fsl_run_bytes(spec->particles, d, m, spec->n_times) +
-         (truth_is_sampled(spec, job->point) ? sampled_truth_bytes : 0);
+  const bool sampled = fsl_truth_choose(prior, model) == FSL_TRUTH_SAMPLED;
+  return fsl_posterior_bytes((uint64_t)s.posterior.atoms, ranks, &spec->evaluation, prior->d, model->m,
+                             spec->particles) +
+         fsl_run_bytes(spec->particles, prior->d, model->m, spec->n_times) + (sampled ? sampled_truth_bytes : 0);
 }
 
 void fsl_job_estimate(const fsl_spec *spec, fsl_job *job) {
   const sizes s = sizes_of(spec, job->point);
-  const bool splits = job->type == FSL_JOB_RUN && s.finite;
-  job->cost = job_seconds + seconds_of(spec, job, s);
+  const bool splits = job->type == FSL_JOB_RUN && s.posterior.drawn;
+  double parts[FSL_N_COST_PARTS];
+  fsl_job_cost_parts(spec, job, parts);
+  job->cost = 0;
+  for (int i = 0; i < FSL_N_COST_PARTS; i++) job->cost += parts[i];
   job->bytes = fsl_job_bytes(spec, job, 1);
-  job->max_ranks = splits ? fsl_leaf_count((uint64_t)s.atoms, spec->prior_of[job->point.prior].d) : 1;
+  job->max_ranks = splits ? fsl_leaf_count((uint64_t)s.posterior.atoms, prior_at(spec, job->point)->d) : 1;
 }

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { DRAWS_A_PARTICLE = 16 };
 enum { PART_FINITE_SAMPLE, PART_APPROXIMATION, PART_INTEGRATOR, PART_TOTAL, N_PARTS };
 
 typedef struct links {
@@ -190,7 +189,7 @@ static fsl_status links_at(fsl_ctx *ctx, const fsl_stage *stage, const links *l,
       .v = spec->schedule.v(&spec->schedule, spec->times[t]),
       .plain = l->plain.x + slab,
       .refined = l->has_refined ? l->refined.x + slab : NULL,
-      .n_direct = DRAWS_A_PARTICLE * spec->particles,
+      .n_direct = FSL_DIRECT_DRAWS_A_PARTICLE * spec->particles,
   };
   double *direct;
   FSL_GET(ctx, direct, at.n_direct * d);

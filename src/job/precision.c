@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-enum { MOST_STATES = 256 };
-
 /* sqrt(v E |s - s'|^2 / d) over the finite states */
 static double distance(size_t n, size_t d, double v, const double *x, const double *score, const double *exact) {
   double sum = 0;
@@ -32,7 +30,7 @@ fsl_status fsl_stage_precision(fsl_ctx *ctx, const fsl_stage *stage, const fsl_p
                                const fsl_samples *samples) {
   const fsl_spec *const spec = stage->spec;
   const size_t d = fsl_posterior_dimension(posterior),
-               n = spec->particles < MOST_STATES ? spec->particles : MOST_STATES;
+               n = spec->particles < FSL_PRECISION_STATES ? spec->particles : FSL_PRECISION_STATES;
   double *error, *score, *exact, *likelihood;
   if (!spec->evaluation.single || stage->job->approximation->draw != NULL) return FSL_OK;
   FSL_TRY(fsl_field_add(ctx, stage->fields, "precision_error", spec->n_times, 0, 0, &error));

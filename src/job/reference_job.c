@@ -1,8 +1,6 @@
 /* job/reference_job.c: the finite-sample posterior's own error against truth, as the exact mixture it is. */
 #include "job/stages.h"
 
-enum { EFFECTIVE_DRAWS = 512 };
-
 typedef struct reference_series {
   double *mean_error, *covariance_error, *sliced_w1, *effective_atoms; /* n_times + 1: the times, then t = 0 */
 } reference_series;
@@ -35,7 +33,7 @@ fsl_status fsl_stage_reference(fsl_ctx *ctx, const fsl_stage *stage) {
     fsl_reference_at at;
     FSL_TRY(fsl_check_stop(ctx));
     FSL_TRY(fsl_shared_scene(ctx, stage->shared, stage->spec, t, &scene));
-    FSL_TRY(fsl_reference_grade(ctx, scene, posterior, stage->keys.effective, EFFECTIVE_DRAWS, &at));
+    FSL_TRY(fsl_reference_grade(ctx, scene, posterior, stage->keys.effective, FSL_EFFECTIVE_DRAWS, &at));
     series.mean_error[t] = at.mean_error;
     series.covariance_error[t] = at.covariance_error;
     series.sliced_w1[t] = at.sliced_w1;

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { TABLE_NODES = 4097, SELF_PAIRS = 4096, TILE = 256 };
+enum { TILE = 256 };
 
 /* Points under one kernel: those of one covariance, in coordinates where the kernel is exp(-|z - z'|^2/2). */
 typedef struct cluster {
@@ -228,16 +228,16 @@ static fsl_status tabulate(fsl_ctx *ctx, fsl_kernel_mean *kernel) {
     n += at->n;
   }
   if (kernel->d != 1 || n <= FSL_KERNEL_COVARIANCES || !(high > low)) return FSL_OK;
-  FSL_GET(ctx, node, TABLE_NODES);
-  FSL_GET(ctx, value, TABLE_NODES);
-  FSL_GET(ctx, slope, TABLE_NODES);
-  const double step = (high - low) / (TABLE_NODES - 1);
-  for (size_t i = 0; i < TABLE_NODES; i++) {
+  FSL_GET(ctx, node, FSL_KERNEL_TABLE_NODES);
+  FSL_GET(ctx, value, FSL_KERNEL_TABLE_NODES);
+  FSL_GET(ctx, slope, FSL_KERNEL_TABLE_NODES);
+  const double step = (high - low) / (FSL_KERNEL_TABLE_NODES - 1);
+  for (size_t i = 0; i < FSL_KERNEL_TABLE_NODES; i++) {
     FSL_TRY(fsl_check_stop(ctx));
     node[i] = low + (double)i * step;
     slope[i] = embedding_slope(kernel, node[i]);
   }
-  FSL_TRY(embedding(ctx, kernel, TABLE_NODES, node, value));
+  FSL_TRY(embedding(ctx, kernel, FSL_KERNEL_TABLE_NODES, node, value));
   kernel->low = low;
   kernel->step = step;
   kernel->value = value;
@@ -247,7 +247,7 @@ static fsl_status tabulate(fsl_ctx *ctx, fsl_kernel_mean *kernel) {
 
 static double interpolate(const fsl_kernel_mean *kernel, double x) {
   const double place = (x - kernel->low) / kernel->step;
-  if (!(place >= 0 && place < TABLE_NODES - 1)) return 0;
+  if (!(place >= 0 && place < FSL_KERNEL_TABLE_NODES - 1)) return 0;
   const size_t j = (size_t)place;
   const double s = place - (double)j, h = kernel->step, f = kernel->value[j], rise = kernel->value[j + 1] - f;
   const double f1 = h * kernel->slope[j], g1 = h * kernel->slope[j + 1];
@@ -398,8 +398,8 @@ static fsl_status ring_sum(fsl_ctx *ctx, const fsl_kernel_mean *kernel, size_t f
  * incomplete U-statistic, Blom 1976): its first-order scatter is then that of all pairs, which the embedding by the
  * same draws cancels; a mean over some of the draws would leave it in. */
 static fsl_status self_of_draws(fsl_ctx *ctx, const fsl_kernel_mean *kernel, double *self) {
-  const size_t n = kernel->cluster->n, block = n > 2 * SELF_PAIRS ? TILE : 1;
-  const size_t span = n > 2 * SELF_PAIRS ? SELF_PAIRS : n - 1;
+  const size_t n = kernel->cluster->n, block = n > 2 * FSL_KERNEL_SELF_PAIRS ? TILE : 1;
+  const size_t span = n > 2 * FSL_KERNEL_SELF_PAIRS ? FSL_KERNEL_SELF_PAIRS : n - 1;
   double total = 0;
   for (size_t first = 0; first < n; first += block) {
     const size_t b = n - first < block ? n - first : block;

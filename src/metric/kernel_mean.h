@@ -8,9 +8,11 @@
 typedef struct fsl_kernel_mean fsl_kernel_mean;
 
 enum {
-  FSL_KERNEL_COMPONENTS = 2048, /* up to so many components: closed form */
-  FSL_KERNEL_COVARIANCES = 16,  /* and up to so many distinct covariances */
-  FSL_KERNEL_PARTICLES = 2048   /* samples that are compared */
+  FSL_KERNEL_COMPONENTS = 2048,  /* up to so many components: closed form */
+  FSL_KERNEL_COVARIANCES = 16,   /* and up to so many distinct covariances */
+  FSL_KERNEL_PARTICLES = 2048,   /* samples that are compared */
+  FSL_KERNEL_TABLE_NODES = 4097, /* of the embedding in one dimension, from so many components on */
+  FSL_KERNEL_SELF_PAIRS = 4096   /* others that each of many draws is paired with */
 };
 
 /* exp(-|x - x'|^2/2h2) against the mixture at (a, v), in closed form. The mixture must be within the limits above. */

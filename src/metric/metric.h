@@ -96,6 +96,8 @@ fsl_reason fsl_scene_reason(const fsl_scene *scene, fsl_metric_id id, size_t n, 
 /* Masses of the modes under truth at the scene's t (fsl_pooled_modes); t = 0: at t = 0; NaN where nothing asks for
  * them. */
 const double *fsl_scene_true_mode_weight(const fsl_scene *scene);
+enum { FSL_PRECISION_STATES = 256 };       /* whose scores single precision is measured by */
+enum { FSL_DIRECT_DRAWS_A_PARTICLE = 16 }; /* of the reference, for the budget's links */
 /* mean over 128 directions of the W1 between two sample sets of the scene's dimension (the budget's distance). */
 FSL_CHECKED fsl_status fsl_scene_sliced_w1_between(fsl_ctx *ctx, const fsl_scene *scene, size_t n, const double *x,
                                                    size_t n2, const double *x2, double *out);
@@ -121,6 +123,9 @@ typedef struct fsl_reference_overall {
   double mode_weight_tv, ess, khat, log_evidence_error;
 } fsl_reference_overall;
 
+enum { FSL_EFFECTIVE_DRAWS = 512 }; /* for effective_atoms */
+/* What the reference is graded by at t = 0, where no samples are. */
+#define FSL_METRICS_AT_0 (1u << FSL_SLICED_W1 | 1u << FSL_MAX_SLICED_W1)
 /* On a team of one. scene at t (t = 0 included); n_draws >= 512 for effective_atoms, 0: not wanted. */
 FSL_CHECKED fsl_status fsl_reference_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_posterior *posterior,
                                            fsl_key key, size_t n_draws, fsl_reference_at *out);

@@ -9,14 +9,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MOST_DRAWS = 100000, CHUNK = 2048 };
+enum { CHUNK = 2048 };
 static const double prior_outside = 0.01; /* of the prior's own mass */
 
 /* Draws from the prior at t and the 1 % quantile of its density there. Their key is the prior's, not the problem's, so
  * that all its problems have the same region. */
 static fsl_status find_threshold(fsl_ctx *ctx, const fsl_scene *scene, double *threshold) {
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  const size_t draws = fsl_affordable_draws(scene->prior, MOST_DRAWS);
+  const size_t draws = fsl_affordable_draws(scene->prior, FSL_REGION_DRAWS);
   fsl_key key;
   double *density, *x;
   FSL_TRY(fsl_scene_key(ctx, fsl_key_of(scene->setting.problem->prior->identity), "prior draws", &key));

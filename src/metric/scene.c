@@ -5,7 +5,6 @@
 
 #include <math.h>
 
-enum { LEAST_DRAWS = 1 << 15, DRAWS_A_PARTICLE = 16, LEAST_AFFORDABLE = 4096 };
 static const double most_nonfinite = 0.01;
 
 /* ---- preparation ----------------------------------------------------------------------------------------------- */
@@ -16,7 +15,7 @@ bool fsl_scene_wants_modes(const fsl_scene *scene) {
 
 size_t fsl_affordable_draws(const fsl_mixture *prior, size_t most) {
   const double work = (double)prior->n * (double)prior->d, fits = 4e9 / work;
-  const size_t draws = fits < LEAST_AFFORDABLE ? LEAST_AFFORDABLE : fits < (double)most ? (size_t)fits : most;
+  const size_t draws = fits < FSL_LEAST_AFFORDABLE ? FSL_LEAST_AFFORDABLE : fits < (double)most ? (size_t)fits : most;
   return draws < most ? draws : most;
 }
 
@@ -66,8 +65,8 @@ static fsl_status prepare_kernel(fsl_ctx *ctx, fsl_scene *scene) {
 
 static fsl_status prepare(fsl_ctx *ctx, fsl_scene *scene) {
   const fsl_truth *truth = scene->setting.truth;
-  const uint64_t asked = DRAWS_A_PARTICLE * (uint64_t)scene->setting.particles;
-  const uint64_t least = fsl_affordable_draws(scene->prior, LEAST_DRAWS);
+  const uint64_t asked = FSL_SCENE_DRAWS_A_PARTICLE * (uint64_t)scene->setting.particles;
+  const uint64_t least = fsl_affordable_draws(scene->prior, FSL_SCENE_LEAST_DRAWS);
   fsl_key key;
   FSL_TRY(fsl_scene_key(ctx, scene->setting.key, "truth draws", &key));
   FSL_TRY(

@@ -1,11 +1,11 @@
 /* metric/score_errors.c: score_error, score_error_abs and path_kl: how far a method's likelihood score is from the
  * exact one under the posterior's own p(x_t | y). Collective over the team: every rank sees the same states. */
-#include "metric/metric.h"
+#include "metric/parts.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { PATH_NODES = 33, LEAST_POINTS = 1001, MOST_POINTS = 32769, MOST_COARSE = 65537, CHUNK = 8192 };
+enum { MOST_POINTS = 32769, MOST_COARSE = 65537, CHUNK = 8192 };
 static const double negligible = -45;  /* log density below its largest: what lies lower carries nothing */
 static const double most_of_one = 0.1; /* of a sum by one draw */
 
@@ -179,7 +179,7 @@ static fsl_status expect_by_quadrature(fsl_ctx *ctx, const judge *j, double t, t
   FSL_TRY(find_segments(ctx, j, t, &segments, &n_segments));
   double length = 0, top = -INFINITY, *x, *mean, *posterior_mean, *weight, *step;
   for (size_t s = 0; s < n_segments; s++) length += segments[s].high - segments[s].low;
-  const double asked = fmin(fmax(length / (std / 16), LEAST_POINTS), MOST_POINTS);
+  const double asked = fmin(fmax(length / (std / 16), FSL_SCORE_LEAST_POINTS), MOST_POINTS);
   const size_t room = (size_t)asked + 3 * n_segments + 3;
   FSL_GET(ctx, x, room);
   FSL_GET(ctx, mean, room);
@@ -282,14 +282,14 @@ static fsl_reason path_kl(const judge *j, size_t n, const node *nodes, double t,
 
 static fsl_status find(fsl_ctx *ctx, const judge *j, double t_max, size_t n_times, const double *times,
                        const fsl_score_errors *out) {
-  const size_t n = PATH_NODES + n_times;
+  const size_t n = FSL_PATH_NODES + n_times;
   double t_min = times[0];
   node *nodes;
   FSL_GET(ctx, nodes, n);
   for (size_t i = 0; i < n_times; i++) t_min = fmin(t_min, times[i]);
   for (size_t i = 0; i < n_times; i++) nodes[i].t = times[i];
-  for (size_t i = 0; i < PATH_NODES; i++)
-    nodes[n_times + i].t = i + 1 == PATH_NODES ? t_max : t_min + (t_max - t_min) * (double)i / (PATH_NODES - 1);
+  for (size_t i = 0; i < FSL_PATH_NODES; i++)
+    nodes[n_times + i].t = i + 1 == FSL_PATH_NODES ? t_max : t_min + (t_max - t_min) * (double)i / (FSL_PATH_NODES - 1);
   for (size_t i = 0; i < n; i++) {
     const bool again = i == n_times; /* the first node is min(times), already known */
     for (size_t k = 0; again && k < n_times; k++)

@@ -259,8 +259,11 @@ fsl_status fsl_atoms_forward_moments(fsl_ctx *ctx, const fsl_posterior *posterio
 
 /* Work a pair: both passes take the distances and exp (20); the joint sums d m products where the two others sum
  * m (m + 1)/2 + m + d. */
+bool fsl_joint_pays(size_t d, size_t m) {
+  return d * m <= (d + 20) + m * (m + 1) / 2 + m + d;
+}
+
 bool fsl_atoms_cross_is_cheap(const fsl_posterior *posterior) {
-  const size_t d = posterior->atoms.d, m = posterior->atoms.m;
   if (reads_off_tree(posterior)) return true;
-  return posterior->problem->model->linear && d * m <= (d + 20) + m * (m + 1) / 2 + m + d;
+  return posterior->problem->model->linear && fsl_joint_pays(posterior->atoms.d, posterior->atoms.m);
 }

@@ -110,6 +110,8 @@ fsl_status fsl_atoms_covariance_times(fsl_ctx *, const fsl_posterior *, double a
                                       const double *mean, const double *u, double *out);
 fsl_status fsl_atoms_forward_moments(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n, const double *x,
                                      const double *mean, double *expected, double *spread, double *cross);
+/* Whether one pass for Cov_w(x0, A) and Cov_w(A) together beats two of atoms in d dimensions. */
+bool fsl_joint_pays(size_t d, size_t m);
 bool fsl_atoms_cross_is_cheap(const fsl_posterior *posterior);
 fsl_status fsl_atoms_cross_times(fsl_ctx *, const fsl_posterior *, double a, double v, size_t n, const double *x,
                                  const double *mean, const double *expected, const double *u, double *out);

@@ -34,7 +34,7 @@ static void jacobian_t(const fsl_forward_model *model, const double *x, const do
 
 void fsl_dense_linear(const fsl_dense *dense, size_t m, fsl_forward_model *out) {
   out->m = m;
-  out->linear = true;
+  out->linear = out->dense = true;
   out->self = dense;
   out->bias = dense->bias;
   out->value = fsl_dense_affine;

@@ -59,6 +59,7 @@ static fsl_status create(fsl_ctx *ctx, const void *params, size_t d, fsl_forward
   FSL_GET(ctx, self, 1);
   *self = (phase){.dense = {.matrix = p->matrix.data}, .output = p->output};
   out->m = p->matrix.shape[0];
+  out->dense = true;
   out->self = self;
   out->value = value;
   out->jacobian_t = jacobian_t;

@@ -47,6 +47,7 @@ static fsl_status create(fsl_ctx *ctx, const void *params, size_t d, fsl_forward
   FSL_GET(ctx, dense, 1);
   *dense = (fsl_dense){.matrix = p->matrix.data, .bias = p->bias.data};
   out->m = p->matrix.shape[0];
+  out->dense = true;
   out->self = dense;
   out->value = value;
   out->jacobian_t = jacobian_t;

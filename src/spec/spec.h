@@ -60,7 +60,7 @@ typedef struct fsl_spec {
   size_t n_exclusions;
   const fsl_exclusion *exclusions;
   fsl_samples_kept samples;
-  bool budget; /* false for `budget: none` */
+  bool budget; /* false for `budget: none` and where it is left out; the numbers below are filled all the same */
   size_t budget_replicates, budget_observations, budget_refine;
   fsl_posterior_setting evaluation;
   fsl_files files;                /* the arrays that were read from files, in the order of the spec's sections */

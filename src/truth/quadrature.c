@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-enum { MOST_COMPONENTS = 16384, MOST_ATOMS = 1 << 18 };
+enum { MOST_COMPONENTS = 16384 };
 static const double log_negligible = -41.446531673892822; /* log 1e-18: a node below this share of the largest goes */
 static const double first_radius = 10;                    /* standard deviations */
 static const double log_outside = -40;                    /* what the box may leave out, relative to the evidence */
@@ -105,7 +105,7 @@ typedef struct atoms {
   double *x, *log_weight;
   uint32_t *mode;
   bool thinned;
-  double seen; /* mass of all nodes before, in units of 1/MOST_ATOMS */
+  double seen; /* mass of all nodes before, in units of 1/FSL_QUADRATURE_MOST_ATOMS */
 } atoms;
 
 typedef struct tally {
@@ -151,10 +151,10 @@ static void keep_panel(fsl_panels *p, const fsl_panel *panel, double log_least, 
     double log_weight = nodes->log_share[i];
     if (a->thinned) { /* of the points 1/2, 3/2, ... those that fall on this node */
       const double before = a->seen;
-      a->seen += exp(nodes->log_share[i] - p->log_total) * MOST_ATOMS / mass;
+      a->seen += exp(nodes->log_share[i] - p->log_total) * FSL_QUADRATURE_MOST_ATOMS / mass;
       log_weight = log(ceil(a->seen - 0.5) - ceil(before - 0.5));
     }
-    if (log_weight > -INFINITY && a->n < MOST_ATOMS) keep_node(a, d, nodes->x + i * d, log_weight, mode);
+    if (log_weight > -INFINITY && a->n < FSL_QUADRATURE_MOST_ATOMS) keep_node(a, d, nodes->x + i * d, log_weight, mode);
   }
 }
 
@@ -168,8 +168,8 @@ static fsl_status make_law(fsl_ctx *ctx, fsl_panels *p, fsl_truth *out) {
   for (size_t i = 0; i < p->n; i++) count_panel(p, &p->panel[i], log_least, &t);
   const double mass = fsl_sum_total(t.one);
   for (size_t k = 0; k < prior->n_modes; k++) t.mode_weight[k] /= mass;
-  a.thinned = t.n > MOST_ATOMS;
-  const size_t room = a.thinned ? MOST_ATOMS : t.n;
+  a.thinned = t.n > FSL_QUADRATURE_MOST_ATOMS;
+  const size_t room = a.thinned ? FSL_QUADRATURE_MOST_ATOMS : t.n;
   FSL_GET(ctx, a.x, room * prior->d);
   FSL_GET(ctx, a.log_weight, room);
   FSL_GET(ctx, a.mode, room);

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FIRST_DRAWS = 1 << 22, MOST_DRAWS = 1 << 24, BLOCK = 1 << 12, KEPT_BYTES = 64 << 20, LEAST_RESAMPLED = 1 << 16 };
+enum { BLOCK = 1 << 12, LEAST_RESAMPLED = 1 << 16 };
 
 static const double least_ess = 400;    /* below it nothing is claimed */
 static const double negligible = 1e-12; /* share of the weight that all dropped draws have together */
@@ -93,8 +93,8 @@ static fsl_status plan_keeping(fsl_ctx *ctx, const sampler *s, double min_ess, k
   k->d = s->prior->d;
   k->capacity = count_kept(s);
   const size_t each = (k->d + 1) * sizeof(double) + sizeof(uint32_t);
-  if (k->capacity * each > KEPT_BYTES) {
-    const size_t fit = KEPT_BYTES / each;
+  if (k->capacity * each > FSL_SAMPLED_KEPT_BYTES) {
+    const size_t fit = FSL_SAMPLED_KEPT_BYTES / each;
     const double wanted = floor(fmax(fmax(LEAST_RESAMPLED, 4 * min_ess), (double)fit));
     double u;
     fsl_uniforms(s->key, UINT64_MAX, 0, 1, &u);
@@ -217,8 +217,8 @@ static void leave_unknown(const fsl_mixture *prior, sums *found, fsl_truth *out)
 static fsl_status draw_enough(fsl_ctx *ctx, fsl_arena *scratch, sampler *s, double min_ess) {
   fsl_arena *const own = ctx->arena;
   ctx->arena = scratch;
-  fsl_status status = extend(ctx, s, FIRST_DRAWS);
-  if (status == FSL_OK && s->ess < fmax(min_ess, least_ess)) status = extend(ctx, s, MOST_DRAWS);
+  fsl_status status = extend(ctx, s, FSL_SAMPLED_FIRST_DRAWS);
+  if (status == FSL_OK && s->ess < fmax(min_ess, least_ess)) status = extend(ctx, s, FSL_SAMPLED_MOST_DRAWS);
   ctx->arena = own;
   return status;
 }

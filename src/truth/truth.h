@@ -3,7 +3,7 @@
 #ifndef FSL_TRUTH_H
 #define FSL_TRUTH_H
 
-#include "fslens/problem.h"
+#include "posterior/cost.h"
 
 typedef enum fsl_truth_method { FSL_TRUTH_CLOSED, FSL_TRUTH_QUADRATURE, FSL_TRUTH_SAMPLED } fsl_truth_method;
 const char *fsl_truth_method_name(fsl_truth_method method); /* "closed form", "quadrature", "sampled" */
@@ -29,5 +29,12 @@ FSL_CHECKED fsl_status fsl_truth_find(fsl_ctx *ctx, const fsl_problem *problem, 
                                       double min_ess, fsl_truth *out);
 /* What fsl_truth_find would choose, without computing it (for `plan`). */
 fsl_truth_method fsl_truth_choose(const fsl_prior *prior, const fsl_forward_model *model);
+
+/* ---- the cost model's ------------------------------------------------------------------------------------- */
+
+/* The law of a truth as it is expected to come out; its modes are the prior's. */
+fsl_law_size fsl_truth_law_size(const fsl_prior *prior, const fsl_forward_model *model);
+/* Seconds of finding it. */
+double fsl_truth_seconds(const fsl_prior *prior, const fsl_forward_model *model);
 
 #endif

@@ -78,7 +78,9 @@ static void an_approximation_offers_exactly_one_of_score_step_and_draw(void **un
   for (size_t i = 0; fsl_standard_catalog.approximations[i] != NULL; i++) {
     const fsl_approximation_kind *const kind = fsl_standard_catalog.approximations[i];
     assert_int_equal((kind->score != NULL) + (kind->step != NULL) + (kind->draw != NULL), 1);
-    assert_true(kind->extra_passes >= 0);
+    const fsl_method_work work = kind->work;
+    assert_true(work.products >= 0 && work.spreads >= 0 && work.solves >= 0);
+    assert_true(kind->draw == NULL || work.products + work.spreads + work.solves == 0);
     assert_true(kind->draw == NULL || kind->needs_exact);
   }
 }

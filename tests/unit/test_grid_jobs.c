@@ -25,7 +25,8 @@ static const char base[] = "name: grid\n"
                            "replicates: 2\n"
                            "observations: {kind: simulated, count: 2}\n"
                            "sampler: {steps: 30, particles: 256}\n"
-                           "times: [0.2, 0.05]\n";
+                           "times: [0.2, 0.05]\n"
+                           "budget: {}\n";
 
 typedef struct campaign {
   fsl_ctx ctx;

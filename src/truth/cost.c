@@ -1,0 +1,57 @@
+/* truth/cost.c: what a truth takes and how large its law comes out: the cost model's (see truth.h). */
+#include "truth/truth.h"
+
+#include <math.h>
+
+#include "truth/methods.h"
+
+/* Nodes of a component in one and in two dimensions, as seen with square, abs, sin, clip and product; ns of one. */
+static const double quadrature_nodes[] = {0, 3300, 55000};
+static const double node_ns = 900;
+static const double kept_share = 0.1;   /* of a sampled truth's draws */
+static const double likelihood_ns = 25; /* beside the forward model's multiplications, */
+static const double multiply_ns = 0.3;  /* each */
+
+fsl_law_size fsl_truth_law_size(const fsl_prior *prior, const fsl_forward_model *model) {
+  const double n = (double)prior->population.n, d = (double)prior->d;
+  fsl_law_size size = fsl_law_size_of(&prior->population);
+  switch (fsl_truth_choose(prior, model)) {
+  case FSL_TRUTH_CLOSED:
+    size.rotated = prior->d > 1 && !fsl_mixture_is_atomic(&prior->population);
+    return size;
+  case FSL_TRUTH_QUADRATURE:
+    size.components = fmin(n * quadrature_nodes[prior->d], FSL_QUADRATURE_MOST_ATOMS);
+    break;
+  case FSL_TRUTH_SAMPLED:
+    size.components = fmin(kept_share * FSL_SAMPLED_FIRST_DRAWS, FSL_SAMPLED_KEPT_BYTES / (8 * (d + 1)));
+    break;
+  }
+  size.groups = 1;
+  size.rotated = false;
+  return size;
+}
+
+/* A mixture is conditioned twice: for its law, and for chi^2. */
+static double closed_seconds(const fsl_prior *prior, const fsl_forward_model *model) {
+  const double n = (double)prior->population.n, d = (double)prior->d;
+  const fsl_posterior_size size = fsl_posterior_size_of(prior, model, INFINITY, NULL);
+  if (size.groups == 0)
+    return 1e-9 * n * (likelihood_ns + multiply_ns * fsl_forward_multiplications(model) + 0.05 * d * d);
+  return 2 * fsl_posterior_seconds(&size) + 1e-9 * n * d * d * 0.05 + 1e-9 * size.groups * d * d * d;
+}
+
+double fsl_truth_seconds(const fsl_prior *prior, const fsl_forward_model *model) {
+  const fsl_law_size population = fsl_law_size_of(&prior->population);
+  const double n = (double)prior->population.n, nodes = n * quadrature_nodes[prior->d <= 2 ? prior->d : 0];
+  switch (fsl_truth_choose(prior, model)) {
+  case FSL_TRUTH_CLOSED:
+    return closed_seconds(prior, model);
+  case FSL_TRUTH_QUADRATURE:
+    return 1e-9 * node_ns * nodes;
+  case FSL_TRUTH_SAMPLED:
+    return 1.5 * FSL_SAMPLED_FIRST_DRAWS *
+           (fsl_law_draw_seconds(&population) +
+            1e-9 * (likelihood_ns + multiply_ns * fsl_forward_multiplications(model)));
+  }
+  return 0;
+}
