@@ -12,6 +12,7 @@ typedef struct fsl_states {
   const double *x;              /* (n, d) */
   const double *mean;           /* (n, d): m */
   const double *posterior_mean; /* (n, d): m~, where `exact` is needed, else NULL */
+  const void *kept;             /* what the method's `open` made; NULL where it has none */
 } fsl_states;
 
 /* One nominal step as the published samplers see it, for methods that move states themselves. */
@@ -43,7 +44,9 @@ typedef struct fsl_approximation_kind {
   bool needs_exact;           /* uses m~ or exact draws */
   bool needs_forward_moments; /* uses moments of A(x) */
   bool forbids_ode;           /* not with ode-heun */
-  /* Exactly one of score, step, draw. All are collective over ctx->team. */
+  /* OPTIONAL: makes in ctx->arena what score and step need at every time, once a run. Not collective. */
+  fsl_status (*open)(fsl_ctx *ctx, const void *params, const fsl_problem *problem, const void **kept);
+  /* REQUIRED: exactly one of score, step, draw. All are collective over ctx->team. */
   /* g (n, d): the likelihood score at the states. A zero residual gives zero, never NaN. */
   fsl_status (*score)(fsl_ctx *ctx, const void *params, const fsl_states *states, double *g);
   /* shift (n, d): what is added to x after the unconditional step, computed from the states before it. */
@@ -57,6 +60,9 @@ typedef struct fsl_approximation_kind {
 
 /* NULL when defined for this posterior, else why not ("needs a linear forward model"). */
 const char *fsl_approximation_inapplicable(const fsl_approximation_kind *kind, const fsl_posterior *posterior);
+/* What `states` of this posterior are to keep. */
+FSL_CHECKED fsl_status fsl_approximation_open(fsl_ctx *ctx, const fsl_approximation_kind *kind, const void *params,
+                                              const fsl_posterior *posterior, const void **kept);
 /* Score of any kind at states (n, d): computes the moments the method needs, then its g; all NaN for a kind without a
  * score. prior_score = (a m - x)/v and posterior_score = prior_score + g, either may be NULL. */
 FSL_CHECKED fsl_status fsl_approximation_score(fsl_ctx *ctx, const fsl_approximation_kind *kind, const void *params,

@@ -12,6 +12,13 @@ const char *fsl_approximation_inapplicable(const fsl_approximation_kind *kind, c
   return NULL;
 }
 
+fsl_status fsl_approximation_open(fsl_ctx *ctx, const fsl_approximation_kind *kind, const void *params,
+                                  const fsl_posterior *posterior, const void **kept) {
+  *kept = NULL;
+  if (kind->open == NULL || fsl_approximation_inapplicable(kind, posterior) != NULL) return FSL_OK;
+  return kind->open(ctx, params, fsl_posterior_problem(posterior), kept);
+}
+
 static void prior_scores(const fsl_states *states, double *out) {
   for (size_t i = 0; i < states->n * states->d; i++) out[i] = (states->a * states->mean[i] - states->x[i]) / states->v;
 }
@@ -32,6 +39,8 @@ fsl_status fsl_approximation_score(fsl_ctx *ctx, const fsl_approximation_kind *k
   const size_t d = fsl_posterior_dimension(posterior);
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   double *mean, *posterior_mean = NULL;
+  const void *kept;
+  FSL_TRY(fsl_approximation_open(ctx, kind, params, posterior, &kept));
   FSL_GET(ctx, mean, n * d);
   if (kind->needs_exact) FSL_GET(ctx, posterior_mean, n * d);
   const fsl_moments moments = {.mean = mean, .posterior_mean = posterior_mean};
@@ -45,7 +54,8 @@ fsl_status fsl_approximation_score(fsl_ctx *ctx, const fsl_approximation_kind *k
                              .posterior = posterior,
                              .x = x,
                              .mean = mean,
-                             .posterior_mean = posterior_mean};
+                             .posterior_mean = posterior_mean,
+                             .kept = kept};
   FSL_TRY(own_score(ctx, kind, params, &states, likelihood_score));
   if (prior_score != NULL) prior_scores(&states, prior_score);
   if (posterior_score != NULL) {

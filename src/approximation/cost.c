@@ -20,7 +20,12 @@ double fsl_method_state_seconds(const fsl_approximation_kind *kind, const fsl_po
          (guided ? 1e-9 * (10 + 0.6 * s->forward) : 0);
 }
 
-/* The matrix, its rows' products and their factor. */
+/* The matrix, and its rows' products. */
+double fsl_method_open_seconds(const fsl_approximation_kind *kind, const fsl_posterior_size *s) {
+  return kind->work.solves * 1e-9 * s->m * (s->d + s->forward + 0.15 * s->m * s->d);
+}
+
+/* The factor. */
 double fsl_method_time_seconds(const fsl_approximation_kind *kind, const fsl_posterior_size *s) {
-  return kind->work.solves * (1e-9 * s->m * (s->d + s->forward + 0.15 * s->m * s->d) + factor_seconds(s->m));
+  return kind->work.solves * factor_seconds(s->m);
 }

@@ -7,6 +7,8 @@
 
 /* For one state at one time. */
 double fsl_method_state_seconds(const fsl_approximation_kind *kind, const fsl_posterior_size *size);
+/* Once a run. */
+double fsl_method_open_seconds(const fsl_approximation_kind *kind, const fsl_posterior_size *size);
 /* For all states of a time together. */
 double fsl_method_time_seconds(const fsl_approximation_kind *kind, const fsl_posterior_size *size);
 

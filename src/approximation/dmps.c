@@ -26,6 +26,7 @@ const fsl_approximation_kind fsl_approximation_dmps = {
              .source = "Meng & Kabashima 2022 (DMPS)",
              .version = 1},
     .linear_only = true,
+    .open = fsl_guided_open_gram,
     .score = score,
     .work = {.solves = 1},
 };

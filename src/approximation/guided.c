@@ -100,24 +100,30 @@ void fsl_guided_solve(const fsl_states *states, double *spread, double *residual
   solve_or_nan(states->m, fsl_cholesky(states->m, spread), spread, residual);
 }
 
-/* gram (m, m) = r2 M M^T */
-static fsl_status gram(fsl_ctx *ctx, const fsl_states *states, double r2, double *out) {
-  const size_t m = states->m, d = states->d;
-  double *matrix;
+/* Neither states nor times enter M M^T. */
+fsl_status fsl_guided_open_gram(fsl_ctx *ctx, const void *params, const fsl_problem *problem, const void **kept) {
+  const size_t m = problem->model->m, d = problem->model->d;
+  double *matrix, *gram;
+  (void)params;
+  FSL_GET(ctx, gram, m * m);
+  const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
   FSL_GET(ctx, matrix, m * d);
-  FSL_TRY(fsl_forward_model_matrix(ctx, problem_of(states)->model, matrix));
+  FSL_TRY(fsl_forward_model_matrix(ctx, problem->model, matrix));
   for (size_t k = 0; k < m; k++) {
     FSL_TRY(fsl_check_stop(ctx));
-    for (size_t l = 0; l <= k; l++) out[k * m + l] = out[l * m + k] = r2 * fsl_dot(d, matrix + k * d, matrix + l * d);
+    for (size_t l = 0; l <= k; l++) gram[k * m + l] = gram[l * m + k] = fsl_dot(d, matrix + k * d, matrix + l * d);
   }
+  fsl_arena_release(ctx->arena, mark);
+  *kept = gram;
   return FSL_OK;
 }
 
 fsl_status fsl_guided_solve_gram(fsl_ctx *ctx, const fsl_states *states, double r2, double *residual) {
   const size_t m = states->m;
+  const double *const gram = states->kept;
   double *factor;
   FSL_GET(ctx, factor, m * m);
-  FSL_TRY(gram(ctx, states, r2, factor));
+  for (size_t k = 0; k < m * m; k++) factor[k] = r2 * gram[k];
   add_noise(states, factor);
   const bool factored = fsl_cholesky(m, factor);
   for (size_t i = 0; i < states->n; i++) {

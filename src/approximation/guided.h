@@ -16,7 +16,10 @@ FSL_CHECKED fsl_status fsl_guided_push(fsl_ctx *ctx, const fsl_states *states, c
 /* spread (m, m) is overwritten by the Cholesky factor of spread + S_n and residual (m) by its solution; all NaN where
  * that matrix is not positive definite. */
 void fsl_guided_solve(const fsl_states *states, double *spread, double *residual);
-/* Linear models: residual (n, m) becomes (S_n + r2 M M^T)^-1 residual; one factorisation for all states. */
+/* `open` of a method of linear models that solves with S_n + r2 M M^T: keeps M M^T (m, m). */
+FSL_CHECKED fsl_status fsl_guided_open_gram(fsl_ctx *ctx, const void *params, const fsl_problem *problem,
+                                            const void **kept);
+/* After it: residual (n, m) becomes (S_n + r2 M M^T)^-1 residual; one factorisation for all states. */
 FSL_CHECKED fsl_status fsl_guided_solve_gram(fsl_ctx *ctx, const fsl_states *states, double r2, double *residual);
 /* NaN where the state is not finite. */
 void fsl_guided_mask(const fsl_states *states, double *g);

@@ -48,6 +48,7 @@ const fsl_approximation_kind fsl_approximation_pigdm = {
              FSL_PARAMS(params_table),
              .params_size = sizeof(pigdm_params)},
     .linear_only = true,
+    .open = fsl_guided_open_gram,
     .score = score,
     .work = {.products = 1, .solves = 1},
 };

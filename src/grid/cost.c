@@ -78,7 +78,8 @@ static double sampler_seconds(const fsl_spec *spec, const fsl_job *job, const si
   const double field =
       fsl_means_seconds(&s->posterior, method->needs_exact) + fsl_method_state_seconds(method, &s->posterior);
   const double moved = 1e-9 * (state_ns + state_axis_ns * s->posterior.d);
-  return steps * ((double)spec->particles * (sampler->evaluations * field + moved) +
+  return fsl_method_open_seconds(method, &s->posterior) +
+         steps * ((double)spec->particles * (sampler->evaluations * field + moved) +
                   sampler->evaluations * fsl_method_time_seconds(method, &s->posterior));
 }
 

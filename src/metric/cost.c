@@ -167,5 +167,6 @@ double fsl_score_errors_seconds(const fsl_scene_size *s, const fsl_approximation
   const double states = by_quadrature ? 1.2 * FSL_SCORE_LEAST_POINTS : s->particles;
   const double draw = by_quadrature ? 0 : fsl_posterior_draw_seconds(posterior);
   const double state = draw + fsl_means_seconds(posterior, true) + fsl_method_state_seconds(kind, posterior);
-  return (FSL_PATH_NODES - 1 + (double)n_times) * (states * state + fsl_method_time_seconds(kind, posterior));
+  return fsl_method_open_seconds(kind, posterior) +
+         (FSL_PATH_NODES - 1 + (double)n_times) * (states * state + fsl_method_time_seconds(kind, posterior));
 }

@@ -18,6 +18,7 @@ typedef struct judge {
   fsl_key key;
   double accuracy;      /* of both means, relative to the states' size; 0: the method has the very same */
   double second_moment; /* E |x_0|^2 under the prior */
+  const void *kept;     /* the method's */
 } judge;
 
 /* E |g - g_fsr|^2 and E |g_fsr|^2 at one time, and the largest part one draw has in each (0 by quadrature). */
@@ -56,7 +57,8 @@ static fsl_status find_score(fsl_ctx *ctx, const judge *j, double t, const sight
                              .posterior = j->posterior,
                              .x = s->x,
                              .mean = s->mean,
-                             .posterior_mean = j->kind->needs_exact ? s->posterior_mean : NULL};
+                             .posterior_mean = j->kind->needs_exact ? s->posterior_mean : NULL,
+                             .kept = j->kept};
   return j->kind->score(ctx, j->params, &states, g);
 }
 
@@ -331,15 +333,16 @@ fsl_status fsl_score_errors_find(fsl_ctx *ctx, const fsl_approximation_kind *kin
   if (n_times == 0 || kind->score == NULL || !is_exact || fsl_approximation_inapplicable(kind, posterior) != NULL)
     return FSL_OK;
   const fsl_arena_mark mark = fsl_arena_now(ctx->arena);
-  const judge j = {.kind = kind,
-                   .params = params,
-                   .posterior = posterior,
-                   .diffusion = diffusion,
-                   .d = fsl_posterior_dimension(posterior),
-                   .n_draws = n_draws,
-                   .key = key,
-                   .accuracy = kind->needs_exact ? 0 : fsl_posterior_accuracy(posterior),
-                   .second_moment = second_moment(&fsl_posterior_problem(posterior)->prior->population)};
+  judge j = {.kind = kind,
+             .params = params,
+             .posterior = posterior,
+             .diffusion = diffusion,
+             .d = fsl_posterior_dimension(posterior),
+             .n_draws = n_draws,
+             .key = key,
+             .accuracy = kind->needs_exact ? 0 : fsl_posterior_accuracy(posterior),
+             .second_moment = second_moment(&fsl_posterior_problem(posterior)->prior->population)};
+  FSL_TRY(fsl_approximation_open(ctx, kind, params, posterior, &j.kept));
   FSL_TRY(find(ctx, &j, t_max, n_times, times, out));
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;

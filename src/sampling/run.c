@@ -17,6 +17,7 @@ typedef struct walk {
   double *posterior_mean; /* (n, d); NULL where not needed */
   double *noise;          /* (n, d); NULL for deterministic samplers */
   fsl_noise_source source;
+  const void *kept; /* the method's */
 } walk;
 
 /* ---- the field --------------------------------------------------------------------------------------------------- */
@@ -34,7 +35,8 @@ static fsl_status moments_at(fsl_ctx *ctx, walk *w, double t, const double *x, d
                            .posterior = run->posterior,
                            .x = x,
                            .mean = mean,
-                           .posterior_mean = w->posterior_mean};
+                           .posterior_mean = w->posterior_mean,
+                           .kept = w->kept};
   return fsl_posterior_moments(ctx, run->posterior, w->states.a, w->states.v, w->n, x, &moments);
 }
 
@@ -179,6 +181,7 @@ static fsl_status get_walk(fsl_ctx *ctx, const fsl_run *run, walk *w) {
   FSL_GET(ctx, w->score, n * d);
   if (run->approximation->needs_exact) FSL_GET(ctx, w->posterior_mean, n * d);
   if (!run->sampler->is_ode) FSL_GET(ctx, w->noise, n * d);
+  FSL_TRY(fsl_approximation_open(ctx, run->approximation, run->approximation_params, run->posterior, &w->kept));
   return fsl_noise_source_create(ctx, run->path_key, run->refine, n, d, &w->source);
 }
 
@@ -198,5 +201,5 @@ fsl_status fsl_run_sampler(fsl_ctx *ctx, const fsl_run *run, fsl_samples *out) {
 size_t fsl_run_bytes(size_t particles, size_t d, size_t m, size_t n_times) {
   const size_t tile = (size_t)1 << 18, floor_tile = 64 * m * m;
   const size_t states = particles * d * (n_times + 6 + 5 + 2), measured = particles * m * 3;
-  return sizeof(double) * (states + measured + (tile > floor_tile ? tile : floor_tile) + m * (d + m));
+  return sizeof(double) * (states + measured + (tile > floor_tile ? tile : floor_tile) + m * (d + 2 * m));
 }

@@ -167,7 +167,7 @@ static void large_systems_are_paid_for(void **unused) {
   const double m = 784, states = 100.0 * 256;
   check_work(COST(FSL_JOB_RUN, large, "grid.forward_model=[identity]", few, "grid.approximation=[pigdm]",
                   "metrics=[mean_error]"),
-             states * (2 * 64 * m + 2 * m * m) + 100 * (m * m * m / 2 + m * m * m / 6));
+             states * (2 * 64 * m + 2 * m * m) + m * m * m / 2 + 100 * m * m * m / 6);
   check_work(COST(FSL_JOB_RUN, large, "grid.forward_model=[identity]", few, "grid.approximation=[tmpd]",
                   "metrics=[mean_error]"),
              states * (64 * m * m / 2 + m * m * m / 6));

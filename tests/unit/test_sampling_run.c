@@ -304,6 +304,34 @@ static void the_ancestral_chain_is_exact_in_law_and_in_its_covariances(void **un
   check_draws(&fsl_approximation_fsr_ancestral, true);
 }
 
+/* ---- what a run keeps -------------------------------------------------------------------------------------------- */
+
+static size_t applied; /* products with the matrix */
+
+static void counted(const fsl_forward_model *model, const double *v, double *out) {
+  (void)model;
+  applied++;
+  *out = *v;
+}
+
+/* M M^T depends on neither states nor times: one product for each dimension, however many steps. */
+static void a_run_finds_its_matrix_once(void **unused) {
+  (void)unused;
+  const fsl_forward_model counting = {
+      .d = 1, .m = 1, .linear = true, .value = value, .jacobian_t = transposed, .apply = counted};
+  static const fsl_approximation_kind *const solving[] = {&fsl_approximation_pigdm, &fsl_approximation_dmps};
+  setting s;
+  set_up(&s);
+  s.problem.model = &counting;
+  for (size_t k = 0; k < 2; k++) {
+    const fsl_run run = run_of(&s, solving[k], 4);
+    applied = 0;
+    samples_of(&s, &run);
+    assert_int_equal(applied, 1);
+  }
+  tear_down(&s);
+}
+
 /* ---- refusals and stops ------------------------------------------------------------------------------------------ */
 
 static void a_published_step_is_refused_for_an_ode(void **unused) {
@@ -402,6 +430,7 @@ int main(void) {
       cmocka_unit_test(a_particle_that_leaves_the_numbers_is_frozen_alone),
       cmocka_unit_test(direct_draws_are_exact_and_independent_at_each_time),
       cmocka_unit_test(the_ancestral_chain_is_exact_in_law_and_in_its_covariances),
+      cmocka_unit_test(a_run_finds_its_matrix_once),
       cmocka_unit_test(a_published_step_is_refused_for_an_ode),
       cmocka_unit_test(a_run_stops_when_asked),
       cmocka_unit_test(one_ranks_stop_stops_its_whole_group),

@@ -47,11 +47,10 @@ static void evaluate(work *w, const fsl_job *job) {
   const double start = cpu_seconds();
   fsl_record record;
   check(w, fsl_job_evaluate(&w->ctx, &w->spec, job, w->cache, &record));
-  if (record.status != FSL_RECORD_DONE) {
-    fprintf(stderr, "costs: the job failed: %s\n", record.error);
-    exit(1);
-  }
-  say(w, job, cpu_seconds() - start);
+  if (record.status != FSL_RECORD_DONE)
+    fprintf(stderr, "costs: a job failed: %s\n", record.error);
+  else
+    say(w, job, cpu_seconds() - start);
   fsl_arena_release(w->ctx.arena, mark);
 }
 
