@@ -239,6 +239,7 @@ static fsl_status write_provenance(scoring *z, uint64_t started) {
   char host[256];
   fsl_host_name(host);
   const fsl_provenance provenance = {.started = fsl_provenance_time(z->ctx->arena, started),
+                                     .signatures = fsl_signature(z->ctx->arena),
                                      .ended = fsl_provenance_time(z->ctx->arena, fsl_campaign_time()),
                                      .command = z->command,
                                      .slurm = fsl_provenance_slurm(z->ctx->arena),
