@@ -18,6 +18,7 @@ static bool is_signal(int status) {
 }
 
 fsl_verdict fsl_restart_decide(fsl_restarts *r, const fsl_ending *e) {
+  if (e->status == 0 && e->began != r->began && e->reason == FSL_END_STOPPED) return (fsl_verdict){.status = 75};
   if (!is_death(e)) return (fsl_verdict){.status = e->status};
   if (e->asked) return (fsl_verdict){.status = 75};
   if (e->began == r->began && !is_signal(e->status)) return (fsl_verdict){.status = 1, .gave_up = FSL_NEVER_BEGAN};

@@ -30,10 +30,11 @@ typedef struct fsl_verdict {
  * the others with SIGTERM, which they take for a wish to stop. The exit status tells. 1 does not: Open MPI ends so
  * after a SIGTERM of its own. */
 bool fsl_restart_was_death(const fsl_ending *ending);
-/* A death is any end but 0 (done), 2 (wrong spec), 3 (some jobs failed) and 75 (stopped early); 75 counts as one where
- * the run gave up a job that could not be interrupted. The pause doubles with every death in a row that brought no
- * record; the fifth is the last. A command that ends by itself and never began a run is not started again: its launcher
- * refused. */
+/* A launcher that ends with 0 after a run that says that it was stopped has lost the status, as MPICH 4.0's does after
+ * a signal: 75. A death is any end but 0 (done), 2 (wrong spec), 3 (some jobs failed) and 75 (stopped early); 75 counts
+ * as one where the run gave up a job that could not be interrupted. The pause doubles with every death in a row that
+ * brought no record; the fifth is the last. A command that ends by itself and never began a run is not started again:
+ * its launcher refused. */
 fsl_verdict fsl_restart_decide(fsl_restarts *restarts, const fsl_ending *ending);
 
 #endif

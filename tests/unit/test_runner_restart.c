@@ -38,6 +38,16 @@ static void a_death_after_a_wish_to_stop_ends_with_75(void **state) {
   assert_int_equal(v.status, 75);
 }
 
+/* MPICH 4.0's mpirun ends with 0 after a signal. */
+static void a_stop_whose_status_the_launcher_lost_is_75(void **state) {
+  (void)state;
+  const fsl_verdict v = decide_first((fsl_ending){.status = 0, .asked = true, .began = 8, .reason = FSL_END_STOPPED});
+  assert_false(v.again);
+  assert_int_equal(v.status, 75);
+  assert_int_equal(decide_first((fsl_ending){.status = 0, .began = 7, .reason = FSL_END_STOPPED}).status, 0);
+  assert_int_equal(decide_first((fsl_ending){.status = 0, .began = 8, .reason = FSL_END_FINISHED}).status, 0);
+}
+
 static void the_fifth_fruitless_death_is_the_last(void **state) {
   (void)state;
   fsl_restarts r = {0};
@@ -103,6 +113,7 @@ int main(void) {
       cmocka_unit_test(an_end_in_order_is_passed_on),
       cmocka_unit_test(a_death_of_a_run_is_followed_by_another_start),
       cmocka_unit_test(a_death_after_a_wish_to_stop_ends_with_75),
+      cmocka_unit_test(a_stop_whose_status_the_launcher_lost_is_75),
       cmocka_unit_test(the_fifth_fruitless_death_is_the_last),
       cmocka_unit_test(a_record_starts_the_count_anew),
       cmocka_unit_test(a_launcher_that_refuses_is_started_once),
