@@ -156,7 +156,8 @@ static int wait_for_group(supervisor *s) {
   group_end end = {.ended = INFINITY};
   for (reap(s, &end); isinf(end.ended) || kill(-s->child, 0) == 0; reap(s, &end)) {
     if (!end.killed && fsl_now() > end.ended + patience) kill(-s->child, SIGKILL);
-    wait_for_signal(s, isinf(end.ended) ? INFINITY : glance);
+    if (!end.killed && fsl_now() > end.ended + 2 * patience) break; /* dead, but nobody buries it */
+    wait_for_signal(s, isinf(end.ended) ? 1 : glance);
   }
   return end.killed ? end.last : end.first;
 }
