@@ -29,6 +29,7 @@ static const double state_ns = 20, state_axis = 4;  /* a state of a pass: packin
 static const double unpack_ns = 4;                  /* an entry of a state's (m, m) matrix */
 static const double multiply_ns = 0.3;              /* in a product of a small matrix and a vector */
 static const double random_ns = 40, normal_ns = 23; /* a draw; each dimension of a draw of a mixture: two normals */
+static const double weight_ns = 0.0025;             /* a component's weight, once in the thousands of draws of a call */
 static const double group_ns = 25;                  /* a state in the frame of one more covariance */
 static const double mode_ns = 5.5, free_modes = 24; /* each mode beyond the first so many, kept in registers */
 
@@ -178,5 +179,5 @@ double fsl_law_mode_seconds(const fsl_law_size *s) {
 }
 
 double fsl_law_draw_seconds(const fsl_law_size *s) {
-  return 1e-9 * (random_ns + normal_ns * s->d + (s->rotated ? 0.12 * s->d * s->d : 0));
+  return 1e-9 * (random_ns + normal_ns * s->d + (s->rotated ? 0.12 * s->d * s->d : 0) + weight_ns * s->components);
 }

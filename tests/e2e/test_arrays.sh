@@ -160,6 +160,12 @@ sed 's/steps: 20/steps: 5000000/; s/, {kind: test-sleep, seconds: 30}//; /exclud
 ends 3 "jobs that can never fit into a deadline do not ask for another run" timeout 60 "$FSLENS" run "$here/huge/huge.yaml" -o "$here/huge/h.h5" --deadline 20s --progress none
 says 'can never be finished within 20 s' "and are said"
 
+mkdir -p "$here/wide"
+sed -e "s/mean: \[0\]/mean: [$(printf '0, %.0s' {1..255})0]/; s/steps: 20, particles: 64/steps: 100, particles: 128/" \
+  -e 's/fsr, {kind: test-sleep, seconds: 30}/tmpd/; s/\[64, 256\]/[64]/; /exclude/d; $a metrics: [mean_error]' "$here/long.yaml" >"$here/wide/wide.yaml"
+ends 3 "a job of few atoms and many measurements is not started where its (m, m) systems cannot fit" timeout 60 "$FSLENS" run "$here/wide/wide.yaml" -o "$here/wide/w.h5" --deadline 12s --progress none
+says 'can never be finished within 12 s' "and is said"
+
 timeout -s KILL 1 "$FSLENS" run "$here/huge/huge.yaml" -o "$here/huge/s.h5" --progress none >/dev/null 2>&1
 ends 3 "a run beside a journal that breaks off, as one under way does" timeout 60 "$FSLENS" run "$here/huge/huge.yaml" -o "$here/huge/s.h5" \
   --array 1/1 --deadline 20s --quarantine --progress none
