@@ -145,6 +145,31 @@ static void every_metric_adds_to_the_cost(void **unused) {
   assert_true(COST(FSL_JOB_RUN, "metrics=[mean_error, path_kl]") > least_run);
 }
 
+/* "grid.prior=[{kind: gmm, means: [[0, 0], [1, 0], ...], covariances: [1, 1, ...]}]" */
+static const char *mixture_of(size_t n, char *text, size_t size) {
+  size_t at = (size_t)snprintf(text, size, "grid.prior=[{kind: gmm, means: [[0, 0]");
+  for (size_t i = 1; i < n; i++) at += (size_t)snprintf(text + at, size - at, ", [%zu, 0]", i);
+  at += (size_t)snprintf(text + at, size - at, "], covariances: [1");
+  for (size_t i = 1; i < n; i++) at += (size_t)snprintf(text + at, size - at, ", 1");
+  at += (size_t)snprintf(text + at, size - at, "]}]");
+  assert_true(at < size);
+  return text;
+}
+
+static void more_components_cost_the_truth_and_the_population_more(void **unused) {
+  (void)unused;
+  static const char *const metrics[] = {"metrics=[mean_error]", "metrics=[sliced_w1]", "metrics=[mmd2]",
+                                        "metrics=[likelihood_hallucination]", "metrics=[prior_hallucination]"};
+  char few[8192], many[8192];
+  mixture_of(20, few, sizeof few);
+  mixture_of(60, many, sizeof many);
+  for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
+    assert_true(COST(FSL_JOB_TRUTH, metrics[i], few) < COST(FSL_JOB_TRUTH, metrics[i], many));
+    assert_true(COST(FSL_JOB_RUN, "grid.n_train=[.inf]", metrics[i], few) <
+                COST(FSL_JOB_RUN, "grid.n_train=[.inf]", metrics[i], many));
+  }
+}
+
 static void a_budget_takes_a_plain_run_and_a_refined_one(void **unused) {
   (void)unused;
   const char *const steps = "sampler.steps=2000"; /* grading is small beside them */
@@ -197,6 +222,7 @@ int main(void) {
       cmocka_unit_test(single_precision_is_cheaper_where_sums_dominate),
       cmocka_unit_test(a_cost_is_the_sum_of_its_parts),
       cmocka_unit_test(every_metric_adds_to_the_cost),
+      cmocka_unit_test(more_components_cost_the_truth_and_the_population_more),
       cmocka_unit_test(a_budget_takes_a_plain_run_and_a_refined_one),
       cmocka_unit_test(large_systems_are_paid_for),
       cmocka_unit_test(sums_over_atoms_are_paid_for),
