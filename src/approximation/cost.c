@@ -16,8 +16,7 @@ double fsl_method_state_seconds(const fsl_approximation_kind *kind, const fsl_po
   const bool guided = work.products + work.spreads + work.solves > 0;
   const double second = work.joint ? fsl_joint_seconds(s) : fsl_spread_seconds(s) + fsl_cross_seconds(s);
   return work.products * fsl_product_seconds(s) + work.solves * solve_seconds(s->m) +
-         work.spreads * (second + factor_seconds(s->m) + solve_seconds(s->m)) +
-         (guided ? 1e-9 * (10 + 0.6 * s->forward) : 0);
+         work.spreads * (second + factor_seconds(s->m) + solve_seconds(s->m)) + (guided ? 1e-9 * (10 + s->forward) : 0);
 }
 
 /* The matrix, and its rows' products. */

@@ -31,7 +31,7 @@ static sizes sizes_of(const fsl_spec *spec, fsl_point point) {
   const fsl_forward_model *const model = model_at(spec, point);
   const double n_train = point.n_train < 0 ? INFINITY : spec->n_train[point.n_train];
   return (sizes){.posterior = fsl_posterior_size_of(prior, model, n_train, &spec->evaluation),
-                 .scene = fsl_scene_size_of(prior, model, spec->particles, spec->metrics)};
+                 .scene = fsl_scene_size_of(prior, model, spec->particles, spec->metrics, spec->budget)};
 }
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */

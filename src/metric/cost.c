@@ -31,9 +31,13 @@ static bool wants_scores(const fsl_scene_size *s) {
 }
 
 fsl_scene_size fsl_scene_size_of(const fsl_prior *prior, const fsl_forward_model *model, size_t particles,
-                                 uint32_t metrics) {
+                                 uint32_t metrics, bool modes) {
+  const double least = (double)fsl_affordable_draws(&prior->population, FSL_SCENE_LEAST_DRAWS);
   return (fsl_scene_size){.metrics = metrics,
+                          .modes = modes || fsl_metrics_need_modes(metrics),
                           .particles = (double)particles,
+                          .draws = fmax(least, FSL_SCENE_DRAWS_A_PARTICLE * (double)particles),
+                          .region_draws = (double)fsl_affordable_draws(&prior->population, FSL_REGION_DRAWS),
                           .directions = prior->d == 1 ? 1 : FSL_DIRECTIONS,
                           .rows = model->linear ? (double)model->m : 0,
                           .m = (double)model->m,
@@ -65,31 +69,32 @@ static double line_of_ns(const fsl_law_size *law, double m) {
   return places + binned_ns * law->groups + bin_ns * k;
 }
 
-static double draws_of(const fsl_scene_size *s) {
-  return fmax(FSL_SCENE_LEAST_DRAWS, FSL_SCENE_DRAWS_A_PARTICLE * s->particles);
-}
-
 /* The truth's draws sorted into modes; atoms at t = 0 have no quantiles to look for. */
 static double census_ns(const fsl_scene_size *s, bool at_0) {
   const double quantile = at_0 && s->atomic_truth ? step_ns : quantile_ns;
   const double draw = s->prior.d == 1 ? quantile : 1e9 * fsl_law_draw_seconds(&s->truth);
-  return draws_of(s) * (draw + 1e9 * fsl_law_mode_seconds(&s->prior));
+  return s->draws * (draw + 1e9 * fsl_law_mode_seconds(&s->prior));
+}
+
+/* What the truth enters the kernel's mean by: its components, where few have weight, or draws. */
+static double embedded(const fsl_scene_size *s) {
+  const double left = s->atomic_truth ? s->truth.components : left_of(s->truth.components, s->m);
+  return left <= FSL_KERNEL_COMPONENTS && s->truth.groups <= FSL_KERNEL_COVARIANCES ? left : s->draws;
 }
 
 static double embedding_ns(const fsl_scene_size *s) {
-  const bool closed = s->truth.components <= FSL_KERNEL_COMPONENTS && s->truth.groups <= FSL_KERNEL_COVARIANCES;
-  const double n = closed ? s->truth.components : draws_of(s), pair = pair_ns + pair_axis_ns * s->prior.d;
+  const double n = embedded(s), pair = pair_ns + pair_axis_ns * s->prior.d;
   const bool tabled = s->prior.d == 1 && n > FSL_KERNEL_COVARIANCES;
-  const double own = closed ? n : s->prior.d == 1 ? 1 : FSL_KERNEL_SELF_PAIRS;
+  const double own = n < s->draws ? n : s->prior.d == 1 ? 1 : FSL_KERNEL_SELF_PAIRS;
   return pair * n * (own + (tabled ? 3 * FSL_KERNEL_TABLE_NODES : 0));
 }
 
 static double scene_ns(const fsl_scene_size *s, bool at_0) {
   const double lines = wants_lines(s) ? (s->directions + s->rows) * line_of_ns(&s->truth, s->m) : 0;
   const double spreads = wants(s, FSL_SPREAD_MIN) || wants(s, FSL_SPREAD_MAX) ? spectral_ns(s->prior.d) : 0;
-  const double check = wants(s, FSL_LIKELIHOOD_HALLUCINATION) ? draws_of(s) * (10 + plain_ns * s->forward) : 0;
-  return census_ns(s, at_0) + lines + spreads + check + (wants(s, FSL_MMD2) ? embedding_ns(s) : 0) +
-         s->rows * s->forward * plain_ns;
+  const double check = wants(s, FSL_LIKELIHOOD_HALLUCINATION) ? s->draws * (10 + plain_ns * s->forward) : 0;
+  return (s->modes || check > 0 ? census_ns(s, at_0) : 0) + lines + spreads + check +
+         (wants(s, FSL_MMD2) ? embedding_ns(s) : 0) + s->rows * s->forward * plain_ns;
 }
 
 double fsl_scenes_seconds(const fsl_scene_size *s, size_t n_times) {
@@ -100,7 +105,7 @@ double fsl_scenes_seconds(const fsl_scene_size *s, size_t n_times) {
 
 double fsl_regions_seconds(const fsl_scene_size *s, size_t n_times) {
   if (!wants(s, FSL_LIKELIHOOD_HALLUCINATION)) return 0;
-  return (double)n_times * FSL_REGION_DRAWS *
+  return (double)n_times * s->region_draws *
          (fsl_law_draw_seconds(&s->prior) + fsl_law_density_seconds(&s->prior) + 1e-9 * sort_ns);
 }
 
@@ -111,8 +116,7 @@ static double sorted_lines_ns(const fsl_scene_size *s, double lines) {
 }
 
 static double mmd2_ns(const fsl_scene_size *s) {
-  const bool closed = s->truth.components <= FSL_KERNEL_COMPONENTS && s->truth.groups <= FSL_KERNEL_COVARIANCES;
-  const double used = fmin(s->particles, FSL_KERNEL_PARTICLES), n = closed ? s->truth.components : draws_of(s);
+  const double used = fmin(s->particles, FSL_KERNEL_PARTICLES), n = embedded(s);
   const double others = s->prior.d == 1 && n > FSL_KERNEL_COVARIANCES ? 1 : n;
   return (pair_ns + pair_axis_ns * s->prior.d) * used * (used + others);
 }
@@ -123,7 +127,7 @@ static double nodes_ns(const fsl_scene_size *s) {
 
 double fsl_grade_seconds(const fsl_scene_size *s) {
   const double d = s->prior.d, n = s->particles, nodes = nodes_ns(s);
-  double sum = n * (5 + 3 * d) + 1e9 * n * fsl_law_mode_seconds(&s->prior);
+  double sum = n * (5 + 3 * d) + (s->modes ? 1e9 * n * fsl_law_mode_seconds(&s->prior) : 0);
   if (wants_lines(s)) sum += sorted_lines_ns(s, s->directions + s->rows) + (s->directions + s->rows) * nodes;
   if (wants(s, FSL_STOPPING_ERROR)) sum += sorted_lines_ns(s, s->directions) + s->directions * nodes;
   if (wants(s, FSL_MMD2)) sum += mmd2_ns(s);
@@ -146,6 +150,7 @@ double fsl_floor_seconds(const fsl_scene_size *s) {
 double fsl_scene_at_0_seconds(const fsl_scene_size *s) {
   fsl_scene_size at_0 = *s;
   at_0.metrics &= FSL_METRICS_AT_0;
+  at_0.modes = false;
   return 1e-9 * scene_ns(&at_0, true);
 }
 

@@ -8,17 +8,19 @@
 /* What the time of a problem's gradings depends on. */
 typedef struct fsl_scene_size {
   uint32_t metrics;
+  bool modes; /* wanted */
   double particles;
-  double directions; /* random ones; */
-  double rows;       /* and those of a linear forward model */
-  double m;          /* measurements */
-  double forward;    /* multiplications that one value of the forward model takes */
+  double draws, region_draws; /* of the truth at each time; of the prior */
+  double directions;          /* random ones; */
+  double rows;                /* and those of a linear forward model */
+  double m;                   /* measurements */
+  double forward;             /* multiplications that one value of the forward model takes */
   fsl_law_size prior, truth;
   bool atomic_prior, atomic_truth;
 } fsl_scene_size;
 
 fsl_scene_size fsl_scene_size_of(const fsl_prior *prior, const fsl_forward_model *model, size_t particles,
-                                 uint32_t metrics);
+                                 uint32_t metrics, bool modes);
 
 /* Scenes of a problem at n_times times, with what they share; */
 double fsl_scenes_seconds(const fsl_scene_size *size, size_t n_times);

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "posterior/internal.h"
+#include "posterior/law.h"
 #include "posterior/tree.h"
 
 /* ns of a pair: an exponential and bookkeeping, and each dimension. */
@@ -28,8 +29,11 @@ static const double joint_product = 0.037;
 static const double state_ns = 20, state_axis = 4;  /* a state of a pass: packing, merging */
 static const double unpack_ns = 4;                  /* an entry of a state's (m, m) matrix */
 static const double multiply_ns = 0.3;              /* in a product of a small matrix and a vector */
+static const double matrices_ns = 0.1;              /* in products of matrices */
+static const double forward_ns = 0.6;               /* in a forward model's value, whose matrix is out of the cache */
 static const double random_ns = 40, normal_ns = 23; /* a draw; each dimension of a draw of a mixture: two normals */
 static const double weight_ns = 0.0025;             /* a component's weight, once in the thousands of draws of a call */
+static const line large = {2, 0.025};               /* a component of a large law, where few count at a state */
 static const double group_ns = 25;                  /* a state in the frame of one more covariance */
 static const double mode_ns = 5.5, free_modes = 24; /* each mode beyond the first so many, kept in registers */
 
@@ -130,17 +134,20 @@ double fsl_joint_seconds(const fsl_posterior_size *s) {
                  multiply_ns * s->m * s->forward + around_ns(s, 0, false));
 }
 
-/* Conditioning: a singular value decomposition for each covariance, a solve for each component. */
+/* Conditioning: a singular value decomposition for each covariance, two where it has eigenvectors of its own, and
+ * products of matrices for all its components. */
 static double conditioning_ns(const fsl_posterior_size *s) {
+  const double again = s->rotated ? 0.5 * s->d * s->d * s->d : 0;
   if (!s->linear) return 0;
-  return s->groups * (s->d * s->d * s->d + s->d * s->m * s->m) + s->atoms * multiply_ns * s->m * (s->m + 2 * s->d);
+  return s->groups * (s->d * s->d * (9 + 0.35 * s->m) + 0.1 * s->m * s->m * s->m + again) +
+         s->atoms * matrices_ns * s->m * (s->m + 2 * s->d);
 }
 
 double fsl_posterior_seconds(const fsl_posterior_size *s) {
   if (s->groups > 0) return 1e-9 * conditioning_ns(s);
   const double draw = s->drawn ? random_ns + normal_ns * s->d : 0;
   return 1e-9 * s->atoms *
-         (draw + state_ns + state_axis * s->d + multiply_ns * s->forward + (has_tree(s) ? tree[(size_t)s->d].atom : 0));
+         (draw + state_ns + state_axis * s->d + forward_ns * s->forward + (has_tree(s) ? tree[(size_t)s->d].atom : 0));
 }
 
 double fsl_posterior_draw_seconds(const fsl_posterior_size *s) {
@@ -167,7 +174,8 @@ fsl_law_size fsl_law_size_of(const fsl_mixture *law) {
 
 static double law_ns(const fsl_law_size *s) {
   const double turn = s->rotated ? multiply_ns * s->d * s->d : 0;
-  return s->components * at(mean[NARROW], s->d) + s->groups * (state_ns + state_axis * s->d + turn);
+  return s->components * at(fsl_law_is_large(s->components, s->d) ? large : mean[NARROW], s->d) +
+         s->groups * (state_ns + state_axis * s->d + turn);
 }
 
 double fsl_law_density_seconds(const fsl_law_size *s) {

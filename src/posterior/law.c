@@ -11,6 +11,10 @@
 enum { STATES = 1024 };                                    /* at a time: bounds the work space */
 enum { LARGE_DIMENSION = 64, LARGE_COMPONENTS = 1 << 10 }; /* from these on a law is large */
 
+bool fsl_law_is_large(double components, double d) {
+  return d >= LARGE_DIMENSION && components >= LARGE_COMPONENTS;
+}
+
 static bool has_atoms(const fsl_mixture *law) {
   for (size_t c = 0; c < law->n_covariances; ++c)
     for (size_t j = 0; j < law->d; ++j)
@@ -26,7 +30,7 @@ fsl_status fsl_law_view_create(fsl_ctx *ctx, const fsl_mixture *law, double a, d
   FSL_GET(ctx, view->noised, view->groups.n);
   for (size_t g = 0; g < view->groups.n; ++g)
     FSL_TRY(fsl_group_noised(ctx, &view->groups.group[g], law->d, a, v, &view->noised[g]));
-  view->large = law->d >= LARGE_DIMENSION && law->n >= LARGE_COMPONENTS && (v > 0.0 || !has_atoms(law));
+  view->large = fsl_law_is_large((double)law->n, (double)law->d) && (v > 0.0 || !has_atoms(law));
   *out = view;
   return FSL_OK;
 }

@@ -13,6 +13,8 @@ FSL_CHECKED fsl_status fsl_law_view_create(fsl_ctx *ctx, const fsl_mixture *law,
 FSL_CHECKED fsl_status fsl_law_view_states(fsl_ctx *ctx, const fsl_law_view *view, size_t n, const double *x,
                                            uint32_t *mode, double *density);
 
+/* Whether a law of so many components in d dimensions is looked at by products of matrices (look_large.c). */
+bool fsl_law_is_large(double components, double d);
 /* log density of each state. At v = 0 with atoms the density does not exist: FSL_ENUMERIC. */
 FSL_CHECKED fsl_status fsl_law_log_density(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, size_t n,
                                            const double *x, double *out);
