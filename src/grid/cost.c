@@ -8,7 +8,9 @@
 
 static const double job_seconds = 1e-4;                /* what every job takes: keys, a record */
 static const double state_ns = 25, state_axis_ns = 20; /* a state's step: noise and update, each dimension */
-static const size_t sampled_truth_bytes = 300 << 20;   /* 2^24 likelihoods, and two sets of draws that are kept */
+static const double refined_ns = 35,
+                    refined_axis_ns = 15;            /* more in a refined run: noise that sums up to the plain one's */
+static const size_t sampled_truth_bytes = 300 << 20; /* 2^24 likelihoods, and two sets of draws that are kept */
 
 const char *const fsl_cost_part_names[FSL_N_COST_PARTS] = {"sampling", "score errors", "reference",
                                                            "truth",    "floors",       "budget"};
@@ -77,7 +79,8 @@ static double sampler_seconds(const fsl_spec *spec, const fsl_job *job, const si
   const double steps = refine * ((double)spec->steps + (double)spec->n_times - 1);
   const double field =
       fsl_means_seconds(&s->posterior, method->needs_exact) + fsl_method_state_seconds(method, &s->posterior);
-  const double moved = 1e-9 * (state_ns + state_axis_ns * s->posterior.d);
+  const double more = refine > 1 ? refined_ns + refined_axis_ns * s->posterior.d : 0;
+  const double moved = 1e-9 * (state_ns + state_axis_ns * s->posterior.d + more);
   return fsl_method_open_seconds(method, &s->posterior) +
          steps * ((double)spec->particles * (sampler->evaluations * field + moved) +
                   sampler->evaluations * fsl_method_time_seconds(method, &s->posterior));

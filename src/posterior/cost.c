@@ -27,6 +27,7 @@ static const line joint = {0.6, 0.05};      /* distances, and each of the d m pr
 static const double joint_product = 0.037;
 
 static const double state_ns = 20, state_axis = 4;  /* a state of a pass: packing, merging */
+static const double frame_axis = 4;                 /* and of a mixture: into a frame and out of it */
 static const double unpack_ns = 4;                  /* an entry of a state's (m, m) matrix */
 static const double multiply_ns = 0.3;              /* in a product of a small matrix and a vector */
 static const double matrices_ns = 0.1;              /* in products of matrices */
@@ -41,7 +42,7 @@ static const double mode_ns = 5.5, free_modes = 24; /* each mode beyond the firs
  */
 static const struct {
   double state, power, atom;
-} tree[] = {{0, 0, 0}, {65, 0.02, 260}, {460, 0.2, 1700}, {2600, 0.8, 2500}};
+} tree[] = {{0, 0, 0}, {65, 0.02, 260}, {550, 0.2, 2200}, {2600, 0.8, 2500}};
 
 fsl_posterior_size fsl_posterior_size_of(const fsl_prior *prior, const fsl_forward_model *model, double n_train,
                                          const fsl_posterior_setting *setting) {
@@ -86,7 +87,7 @@ static double tree_ns(const fsl_posterior_size *s) {
 static double around_ns(const fsl_posterior_size *s, double vectors, bool rotated) {
   const double once = state_ns + state_axis * s->d;
   if (s->groups == 0) return once;
-  return s->groups * (group_ns + once + (rotated ? vectors * multiply_ns * s->d * s->d : 0));
+  return s->groups * (group_ns + once + frame_axis * s->d + (rotated ? vectors * multiply_ns * s->d * s->d : 0));
 }
 
 /* ---- the posterior ----------------------------------------------------------------------------------------------- */

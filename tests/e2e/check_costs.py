@@ -1,10 +1,11 @@
 """What jobs take against what the cost model says, in CPU seconds.
 
-    check_costs.py COSTS short|full [FACTOR]
+    check_costs.py COSTS short|full|EXPERIMENT [FACTOR]
 
 short: a grid of small jobs. Every row over the median of all, so that the machine's speed does not matter, within
 FACTOR (4). full: a larger grid of dimensions, training sets, measurements, methods and precisions, and the experiments
-shortened; every row within FACTOR (1.5) of the plan times one speed for the whole machine. Wants a quiet machine."""
+shortened; every row within FACTOR (1.5) of the plan times one speed for the whole machine. Wants a quiet machine.
+EXPERIMENT: one of them, by the plan's own seconds."""
 
 import collections
 import itertools
@@ -119,9 +120,10 @@ def judge(rows, factor, what):
     return speed, not off
 
 
-def judge_experiments(costs, factor, speed):
+def judge_experiments(costs, factor, speed, names=EXPERIMENTS):
     good = True
-    for name, sets in EXPERIMENTS.items():
+    for name in names:
+        sets = EXPERIMENTS[name]
         rows = list(rows_of(costs, name, f"experiments/{name}.yaml", sets))
         planned, taken = sum(r.planned for r in rows) * speed, sum(r.taken for r in rows)
         fits = 1 / factor <= taken / planned <= factor
@@ -134,6 +136,8 @@ def main():
     costs, mode = sys.argv[1:3]
     full = mode == "full"
     factor = float(sys.argv[3]) if len(sys.argv) > 3 else 1.5 if full else 4
+    if mode in EXPERIMENTS:
+        sys.exit(0 if judge_experiments(costs, 1.5 if len(sys.argv) < 4 else factor, 1, [mode]) else 1)
     grid = full_grid() if full else short_grid()
     speed, good = judge(list(rows_of_grid(costs, grid)), factor, "the plan of the grid")
     if full:
