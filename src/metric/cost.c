@@ -56,14 +56,15 @@ static double spectral_ns(double d) {
 /* ---- preparation ------------------------------------------------------------------------------------------------- */
 
 /* Components that are left once those of negligible weight are gone. Many measurements leave few of them: as seen with
- * images, where 256 to 4096 atoms left 11 to 39. */
-static double left_of(double components, double m) {
-  return m > 8 ? fmin(components, fmax(4, 0.75 * sqrt(components))) : components;
+ * images, where 256 to 4096 atoms left 11 to 39; and measurements of all dimensions about half of a few. */
+static double left_of(double components, double d, double m) {
+  if (m > 8) return fmin(components, fmax(4, 0.75 * sqrt(components)));
+  return m >= d && components <= FSL_LINE_EXACT ? fmin(components, fmax(4, 0.6 * components)) : components;
 }
 
 /* A law along one direction. */
 static double line_of_ns(const fsl_law_size *law, double m) {
-  const double k = left_of(law->components, m), frame = law->rotated ? plain_ns * law->d * law->d : law->d;
+  const double k = left_of(law->components, law->d, m), frame = law->rotated ? plain_ns * law->d * law->d : law->d;
   const double places = k * (3 + located_ns * law->d) + law->groups * frame;
   if (k <= FSL_LINE_EXACT) return places + exact_ns * k * k;
   return places + binned_ns * law->groups + bin_ns * k;
@@ -78,7 +79,7 @@ static double census_ns(const fsl_scene_size *s, bool at_0) {
 
 /* What the truth enters the kernel's mean by: its components, where few have weight, or draws. */
 static double embedded(const fsl_scene_size *s) {
-  const double left = s->atomic_truth ? s->truth.components : left_of(s->truth.components, s->m);
+  const double left = s->atomic_truth ? s->truth.components : left_of(s->truth.components, s->prior.d, s->m);
   return left <= FSL_KERNEL_COMPONENTS && s->truth.groups <= FSL_KERNEL_COVARIANCES ? left : s->draws;
 }
 
@@ -158,7 +159,7 @@ double fsl_scene_at_0_seconds(const fsl_scene_size *s) {
 double fsl_reference_seconds(const fsl_scene_size *s, const fsl_posterior_size *posterior, size_t n_times) {
   const double n = posterior->atoms, d = posterior->d, times = (double)n_times, kept = n > FSL_LINE_EXACT ? n : 0.7 * n;
   const fsl_law_size law = {.components = kept, .groups = 1, .modes = s->prior.modes, .d = d};
-  const double steps = left_of(fmin(n, FSL_LINE_STEPS), s->m) * sort_ns + n * (3 + located_ns * d);
+  const double steps = left_of(fmin(n, FSL_LINE_STEPS), d, s->m) * sort_ns + n * (3 + located_ns * d);
   const double lines = times * (line_of_ns(&law, s->m) + line_ns) + steps + line_ns;
   const double moments = (times + 1) * n * d * (2 + multiply_ns * d);
   const double draws = fsl_posterior_draw_seconds(posterior) + fsl_posterior_redraw_seconds(posterior);

@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
 # What plan says: of costs, beside what small jobs take; of budgets. `make soak` compares a larger grid, within 1.5.
 . "$(dirname "$0")/common.sh"
-timeout 600 "$PYTHON" tests/e2e/check_costs.py "${FSLENS%/fslens}/bench/costs" short
-report "jobs take what the cost model says, within a factor of 4 on a machine that is busy with other things" $?
+case $FSLENS in
+*-san/fslens) echo "sanitizers slow some loops down and not others: costs are not compared" ;;
+*)
+  timeout 600 "$PYTHON" tests/e2e/check_costs.py "${FSLENS%/fslens}/bench/costs" short
+  report "jobs take what the cost model says, within a factor of 4 on a machine that is busy with other things" $?
+  ;;
+esac
 
 cat >"$here/plan.yaml" <<'END'
 name: plan
