@@ -21,7 +21,7 @@ double fsl_method_state_seconds(const fsl_approximation_kind *kind, const fsl_po
 
 /* The matrix, and its rows' products. */
 double fsl_method_open_seconds(const fsl_approximation_kind *kind, const fsl_posterior_size *s) {
-  return kind->work.solves * 1e-9 * s->m * (s->d + s->forward + 0.15 * s->m * s->d);
+  return kind->work.solves * 1e-9 * s->m * (s->d + s->forward + 0.25 * s->m * s->d);
 }
 
 /* The factor. */

@@ -140,7 +140,7 @@ double fsl_joint_seconds(const fsl_posterior_size *s) {
 static double conditioning_ns(const fsl_posterior_size *s) {
   const double again = s->rotated ? 0.5 * s->d * s->d * s->d : 0;
   if (!s->linear) return 0;
-  return s->groups * (s->d * s->d * (9 + 0.35 * s->m) + 0.1 * s->m * s->m * s->m + again) +
+  return s->groups * (s->d * s->d * (9 + 0.35 * s->m) + 0.05 * s->m * s->m * s->m + again) +
          s->atoms * matrices_ns * s->m * (s->m + 2 * s->d);
 }
 

@@ -37,7 +37,7 @@ static double closed_seconds(const fsl_prior *prior, const fsl_forward_model *mo
   const fsl_posterior_size size = fsl_posterior_size_of(prior, model, INFINITY, NULL);
   if (size.groups == 0)
     return 1e-9 * n * (likelihood_ns + multiply_ns * fsl_forward_multiplications(model) + 0.05 * d * d);
-  return 1.3 * fsl_posterior_seconds(&size) + 1e-9 * d * d * (0.05 * n + 0.8 * d) +
+  return 1.15 * fsl_posterior_seconds(&size) + 1e-9 * d * d * (40 + 0.05 * n + 0.25 * d) +
          (size.groups > 1 ? 1e-10 * size.groups * d * d * d : 0);
 }
 

@@ -74,7 +74,7 @@ EXPERIMENTS = {
     "convergence": ["sampler.steps=20"],
     "digits": ["sampler.steps=50", "sampler.particles=256", "grid.n_train=[256, .inf]", "times=[0.2]"],
     "early-stopping": ["sampler.steps=100"],
-    "gmm-grid": ["sampler.steps=100", "sampler.particles=256", "grid.n_train=[1024, .inf]", "budget={refine: 2}"],
+    "gmm-grid": ["sampler.steps=100", "sampler.time_grid=log-snr", "sampler.particles=256", "grid.n_train=[1024, .inf]", "budget={refine: 2}"],
     "linear-multimodal": ["sampler.steps=100", "sampler.particles=512", "grid.n_train=[64, 1024, .inf]"],
     "nonlinear": ["sampler.steps=50", "sampler.particles=256", "times=[0.2]"],
     "zeta-sweep": [],
