@@ -26,6 +26,10 @@ static bool wants_lines(const fsl_scene_size *s) {
   return wants(s, FSL_SLICED_W1) || wants(s, FSL_MAX_SLICED_W1);
 }
 
+static bool wants_region(const fsl_scene_size *s) {
+  return wants(s, FSL_LIKELIHOOD_HALLUCINATION) || wants(s, FSL_ESCAPE);
+}
+
 static bool wants_scores(const fsl_scene_size *s) {
   return wants(s, FSL_SCORE_ERROR) || wants(s, FSL_SCORE_ERROR_ABS) || wants(s, FSL_PATH_KL);
 }
@@ -93,7 +97,7 @@ static double embedding_ns(const fsl_scene_size *s) {
 static double scene_ns(const fsl_scene_size *s, bool at_0) {
   const double lines = wants_lines(s) ? (s->directions + s->rows) * line_of_ns(&s->truth, s->m) : 0;
   const double spreads = wants(s, FSL_SPREAD_MIN) || wants(s, FSL_SPREAD_MAX) ? spectral_ns(s->prior.d) : 0;
-  const double check = wants(s, FSL_LIKELIHOOD_HALLUCINATION) ? s->draws * (10 + plain_ns * s->forward) : 0;
+  const double check = wants_region(s) ? s->draws * (10 + plain_ns * s->forward) : 0;
   return (s->modes || check > 0 ? census_ns(s, at_0) : 0) + lines + spreads + check +
          (wants(s, FSL_MMD2) ? embedding_ns(s) : 0) + s->rows * s->forward * plain_ns;
 }
@@ -105,7 +109,7 @@ double fsl_scenes_seconds(const fsl_scene_size *s, size_t n_times) {
 }
 
 double fsl_regions_seconds(const fsl_scene_size *s, size_t n_times) {
-  if (!wants(s, FSL_LIKELIHOOD_HALLUCINATION)) return 0;
+  if (!wants_region(s)) return 0;
   return (double)n_times * s->region_draws *
          (fsl_law_draw_seconds(&s->prior) + fsl_law_density_seconds(&s->prior) + 1e-9 * sort_ns);
 }
@@ -133,7 +137,7 @@ double fsl_grade_seconds(const fsl_scene_size *s) {
   if (wants(s, FSL_STOPPING_ERROR)) sum += sorted_lines_ns(s, s->directions) + s->directions * nodes;
   if (wants(s, FSL_MMD2)) sum += mmd2_ns(s);
   if (wants(s, FSL_SPREAD_MIN) || wants(s, FSL_SPREAD_MAX)) sum += 2 * multiply_ns * n * d * d + spectral_ns(d) / 4;
-  if (wants(s, FSL_LIKELIHOOD_HALLUCINATION)) sum += n * (10 + plain_ns * s->forward);
+  if (wants_region(s)) sum += n * (10 + plain_ns * s->forward);
   return 1e-9 * sum;
 }
 

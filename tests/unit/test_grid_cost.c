@@ -132,8 +132,8 @@ static void a_cost_is_the_sum_of_its_parts(void **unused) {
 /* Every metric adds to what grades it: a sum in which one term had the wrong sign would fall. */
 static void every_metric_adds_to_the_cost(void **unused) {
   (void)unused;
-  static const char *const metric[] = {"sliced_w1",  "stopping_error",           "mmd2",
-                                       "spread_min", "likelihood_hallucination", "prior_hallucination"};
+  static const char *const metric[] = {
+      "sliced_w1", "stopping_error", "mmd2", "spread_min", "likelihood_hallucination", "escape", "prior_hallucination"};
   const double least_truth = COST(FSL_JOB_TRUTH, "metrics=[mean_error]");
   const double least_run = COST(FSL_JOB_RUN, "metrics=[mean_error]");
   for (size_t i = 0; i < sizeof metric / sizeof *metric; i++) {
