@@ -243,7 +243,6 @@ static fsl_status write_provenance(scoring *z, uint64_t started) {
                                      .ended = fsl_provenance_time(z->ctx->arena, fsl_campaign_time()),
                                      .command = z->command,
                                      .slurm = fsl_provenance_slurm(z->ctx->arena),
-                                     .signatures = fsl_signature(z->ctx->arena),
                                      .ranks = 1};
   if (provenance.started == NULL || provenance.ended == NULL || provenance.slurm == NULL ||
       provenance.signatures == NULL)
