@@ -17,7 +17,8 @@ typedef struct fsl_array_request {
 } fsl_array_request;
 
 /* Room for an array of this shape, unless it has too many values or takes more than ctx->file_bytes: then FSL_EINPUT
- * with the numbers, before anything is taken. The reader fills it: it holds anything before. `path` is for the message. */
+ * with the numbers, before anything is taken. The reader fills it: it holds anything before. `path` is for the message.
+ */
 FSL_CHECKED fsl_status fsl_array_new(fsl_ctx *ctx, const char *path, size_t rank, const size_t *shape, double **data,
                                      fsl_array *out);
 /* FSL_EINPUT where n values are more than ctx->file_bytes allows. */

@@ -48,7 +48,7 @@ static const char images[] =
     "times: [0.2, 0.1, 0.05]                    # where p(x_t | y) is measured; the smallest is where sampling stops\n"
     "metrics: [mean_error, spread_ratio, sliced_w1, mode_weight_tv]    # default: all\n"
     "output: {samples: none}                    # final: the images at the smallest time are kept\n"
-    "budget: none                               # or {}: splits each error into its parts, at eight times the steps\n"
+    "budget: none                               # or {}: splits each error into its parts, at nine times the cost\n"
     "exclude: []                                # such as [{forward_model: blur, approximation: [dps]}]\n"
     "limits: {job_seconds: 3600}                # a job that takes longer is recorded as timed out\n";
 
@@ -69,7 +69,7 @@ static const char own_data[] =
     "sampler: {steps: 100, particles: 256}\n"
     "times: [0.2, 0.05]                       # where p(x_t | y) is measured; the smallest is where sampling stops\n"
     "metrics: [mean_error, spread_ratio, sliced_w1]\n"
-    "budget: none                             # or {}: splits each error into its parts, at eight times the steps\n";
+    "budget: none                             # or {}: splits each error into its parts, at nine times the cost\n";
 /* clang-format on */
 
 typedef struct example {

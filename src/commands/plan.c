@@ -121,7 +121,8 @@ static fsl_status print_budget(fsl_ctx *ctx, const fsl_spec *spec) {
   if (with.n_observations > with.budget_observations) with.n_observations = with.budget_observations;
   FSL_TRY(fsl_grid_create(ctx, &with, &grid));
   add_parts(&with, &grid, totals);
-  printf("\nbudget: none; `budget: {}` would add %zu jobs, about ", totals[FSL_COST_BUDGET].jobs);
+  printf("\nbudget: none; `budget: {}` would add %zu job%s, about ", totals[FSL_COST_BUDGET].jobs,
+         totals[FSL_COST_BUDGET].jobs == 1 ? "" : "s");
   print_in_words(totals[FSL_COST_BUDGET].seconds);
   printf(" on one rank\n");
   return FSL_OK;

@@ -12,7 +12,7 @@ enum {
   FSL_SCENE_LEAST_DRAWS = 1 << 15, /* of the truth, and at least */
   FSL_SCENE_DRAWS_A_PARTICLE = 16,
   FSL_REGION_DRAWS = 100000,    /* of the prior, for its density region */
-  FSL_LEAST_AFFORDABLE = 4096, /* of either, where densities of a large prior cost much */
+  FSL_LEAST_AFFORDABLE = 4096,  /* of either, where densities of a large prior cost much */
   FSL_PATH_NODES = 33,          /* times of path_kl */
   FSL_SCORE_LEAST_POINTS = 1001 /* of a score error in one dimension */
 };

@@ -27,7 +27,8 @@ static void say_what(const fsl_ctx *ctx, const fsl_campaign *c) {
   fsl_text text;
   fsl_text_start(&text, ctx->arena);
   for (size_t i = 0; i < c->grid->n_cells; i++) skipped += c->grid->job_of_cell[i] < 0;
-  fsl_text_add(&text, "%s: %zu jobs for %zu cells", c->spec->name, c->counts.total, c->grid->n_cells - skipped);
+  fsl_text_add(&text, "%s: %zu job%s for %zu cell%s", c->spec->name, c->counts.total, c->counts.total == 1 ? "" : "s",
+               c->grid->n_cells - skipped, c->grid->n_cells - skipped == 1 ? "" : "s");
   if (array.shards > 0) fsl_text_add(&text, ", part %u of %u of %zu jobs", array.shard, array.shards, c->grid->n_jobs);
   if (c->counts.resumed > 0) fsl_text_add(&text, "; %zu jobs were finished before", c->counts.resumed);
   if (c->counts.failed > 0) fsl_text_add(&text, " (%zu of them failed)", c->counts.failed);
@@ -45,7 +46,7 @@ void fsl_campaign_announce(const fsl_ctx *ctx, fsl_campaign *c, int computing) {
   fsl_say(ctx, FSL_LOG_INFO, "finished jobs go to %s at once%s%s", journal == NULL ? "the journal" : journal,
           whole ? ", the results in the end to " : "", whole ? c->options->output : "");
   if (c->n_pending > 0)
-    fsl_say(ctx, FSL_LOG_INFO, "%zu jobs to do, in %s%s on %d rank%s", c->n_pending,
+    fsl_say(ctx, FSL_LOG_INFO, "%zu job%s to do, in %s%s on %d rank%s", c->n_pending, c->n_pending == 1 ? "" : "s",
             c->counts.expected < 1 ? "" : "about ", c->counts.expected < 1 ? "under a second" : duration, computing,
             computing == 1 ? "" : "s");
   fsl_speaker_show(c->options->speaker, &c->counts, false);

@@ -274,7 +274,7 @@ static fsl_status write_slabs(fsl_sheet *sheet, const batch *b) {
   size_t cells = 1;
   for (size_t i = 0; i < b->n_outer; i++) cells *= b->extent[i];
   for (size_t first = 0, n; first < cells; first += n * b->rest) {
-    size_t index[FSL_AXIS_T], at = first / b->rest;
+    size_t index[FSL_AXIS_T] = {0}, at = first / b->rest;
     for (size_t i = b->fixed + 1; i-- > 0; at /= b->extent[i]) index[i] = at % b->extent[i];
     const size_t left = b->extent[b->fixed] - index[b->fixed];
     n = left < b->width ? left : b->width;

@@ -69,10 +69,10 @@ budget: {refine: 2}
 exclude: [{approximation: dps, n_train: [16, 64]}, {approximation: tmpd, n_train: [64, .inf]}]
 Y
 ends 0 "a grid with holes runs" "$FSLENS" run sizes.yaml --progress none
-check "metrics: [two] writes these two and their floors" "$PYTHON" -c "
+check "metrics: [two] writes these two, their reasons and their floors" "$PYTHON" -c "
 import h5py
 names = {name for name, item in h5py.File('sizes.h5').items() if isinstance(item, h5py.Dataset) and item.ndim == 8}
-assert names == {'sliced_w1', 'spread_ratio'}, names
+assert names == {'sliced_w1', 'spread_ratio', 'sliced_w1_reason', 'spread_ratio_reason'}, names
 floors = {name for name in h5py.File('sizes.h5') if '_floor' in name}
 assert floors == {'sliced_w1_floor', 'sliced_w1_floor_hi', 'spread_ratio_floor', 'spread_ratio_floor_hi', 'spread_ratio_floor_lo'}, floors"
 ends 2 "show of a metric that was not computed" "$FSLENS" show sizes.h5 --metric mmd2

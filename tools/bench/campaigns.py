@@ -187,7 +187,7 @@ def group(runner):
 def part_of_run(runner, spec):
     """An array of three tasks gives each one of this spec's three jobs, the costliest first."""
     said = subprocess.run([runner.fslens, "plan", spec], capture_output=True, text=True, check=True).stdout
-    found = re.findall(r"^  (truth|reference|run) +1 +([0-9.e+-]+) (\S+)", said, re.M)
+    found = re.findall(r"^  (truth|reference|run) +1 +([0-9.e+-]+) (\S+)", said.split("\n\n")[1], re.M)
     unit = {"s": 1, "min": 60, "h": 3600, "days": 86400}
     order = sorted(found, key=lambda job: -float(job[1]) * unit[job[2]])
     return [kind for kind, _, _ in order].index("run") + 1
