@@ -151,7 +151,8 @@ static fsl_status gather_memory(fsl_ctx *ctx, const process *p, double mine, dou
   fsl_status status = FSL_OK;
   *room = fsl_arena_get(ctx->arena, (size_t)p->size + 1, sizeof **room);
   if (*room == NULL) status = fsl_fail(ctx, FSL_ENOMEM, "out of memory for the ranks");
-  FSL_TRY(agree(ctx, p, status));
+  const fsl_status all = agree(ctx, p, status);
+  if (all != FSL_OK || *room == NULL) return all;
   (*room)[0] = mine;
   if (p->has_mpi) MPI_Gather(&mine, 1, MPI_DOUBLE, *room, 1, MPI_DOUBLE, 0, MPI_COMM_WORLD);
   if (p->size > 1) ++*room; /* the master computes nothing */

@@ -94,7 +94,7 @@ fsl_block fsl_schedule_next(const fsl_schedule *s, double cost, size_t least, si
   const int wanted = wanted_level(s, cost, least, most);
   const int lowest = s->forced > 0 ? wanted : fsl_schedule_level(s->n_workers, least);
   offer best = no_offer;
-  for (int level = wanted; level >= lowest; level--) {
+  for (int level = wanted; level >= lowest && level >= 0; level--) {
     const offer o = best_of_level(s, level, cost);
     if (o.block.level >= 0 && is_better(&o, &best)) best = o;
   }
@@ -106,7 +106,7 @@ fsl_block fsl_schedule_elsewhere(const fsl_schedule *s, fsl_block starved, size_
   const fsl_block none = {0, -1};
   const int lowest = fsl_schedule_level(s->n_workers, least);
   *wait = none;
-  for (int level = starved.level; level >= lowest; level--)
+  for (int level = starved.level; level >= lowest && level >= 0; level--)
     for (fsl_block block = {0, level}; block.first + (1 << level) <= s->n_workers; block.first += 1 << level) {
       bool is_free;
       ready_at(s, block, &is_free);

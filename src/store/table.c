@@ -217,18 +217,19 @@ static bool same_outer(const fsl_column *a, const fsl_column *b) {
 
 /* Takes the variables that go with the first one off the sheet's list. */
 static batch take_batch(fsl_sheet *sheet) {
-  batch b = {.first = sheet->first, .n_outer = count_outer(&sheet->first->column)};
+  fsl_placed *const first = sheet->first;
+  batch b = {.first = first, .n_outer = count_outer(&first->column)};
   fsl_placed **kept = &sheet->first, **taken = &b.first;
-  for (fsl_placed *p = sheet->first, *next; p != NULL; p = next) {
+  for (fsl_placed *p = first, *next; p != NULL; p = next) {
     next = p->next;
-    fsl_placed ***const end = same_outer(&p->column, &b.first->column) ? &taken : &kept;
+    fsl_placed ***const end = same_outer(&p->column, &first->column) ? &taken : &kept;
     **end = p;
     *end = &p->next;
   }
   *kept = *taken = NULL;
   sheet->last = kept;
   for (size_t i = 0; i < b.n_outer; i++) {
-    b.axis[i] = b.first->column.axis[i];
+    b.axis[i] = first->column.axis[i];
     b.extent[i] = sheet->size[b.axis[i]];
   }
   return b;
@@ -240,7 +241,8 @@ static void cut_slabs(batch *b) {
   const size_t most = inner > SLAB_VALUES ? 1 : SLAB_VALUES / inner; /* cells */
   b->rest = 1;
   b->fixed = b->n_outer - 1;
-  while (b->fixed > 0 && b->rest * b->extent[b->fixed] <= most) b->rest *= b->extent[b->fixed--];
+  while (b->fixed > 0 && b->extent[b->fixed] > 0 && b->rest * b->extent[b->fixed] <= most)
+    b->rest *= b->extent[b->fixed--];
   b->width = most / b->rest < b->extent[b->fixed] ? most / b->rest : b->extent[b->fixed];
 }
 
