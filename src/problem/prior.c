@@ -16,14 +16,15 @@ fsl_status fsl_prior_create(fsl_ctx *ctx, const fsl_prior_kind *kind, const void
                             const fsl_prior_setting *setting, fsl_prior *out, const char **bad) {
   *out = (fsl_prior){0};
   *bad = NULL;
+  const bool reads = reads_a_file(&kind->head);
   FSL_TRY(kind->create(ctx, params, setting, out, bad));
-  if (reads_a_file(&kind->head) && fsl_hash_compare(out->content, (fsl_hash){0, 0}) == 0)
+  if (reads && fsl_hash_compare(out->content, (fsl_hash){0, 0}) == 0)
     return fsl_fail(ctx, FSL_EINTERNAL, "%s does not say what it read from its file", kind->head.name);
   fsl_hasher *const hasher = fsl_hasher_create(ctx->arena);
   if (hasher == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a hash");
   fsl_hash_text(hasher, "prior");
   FSL_TRY(fsl_kind_hash(ctx, &kind->head, params, hasher));
-  fsl_hash_hash(hasher, out->content);
+  if (reads) fsl_hash_hash(hasher, out->content); /* a prior without files keeps the name it always had */
   if (out->without_replacement) { /* which rows are held out is part of what the prior is */
     fsl_hash_integer(hasher, (int64_t)setting->seed);
     fsl_hash_integer(hasher, setting->simulated_y);

@@ -48,6 +48,21 @@ static void equal_atoms_of_a_discrete_prior_are_one_mode(void **unused) {
   fsl_arena_destroy(ctx.arena);
 }
 
+static void a_prior_without_files_is_named_by_its_parameters_alone(void **unused) {
+  (void)unused;
+  fsl_ctx ctx = context();
+  const fsl_kind *const head = &fsl_prior_discrete.head;
+  void *const params = defaults(&ctx, head);
+  set_matrix(head, params, "atoms", 4, 2, atoms);
+  fsl_hasher *const hasher = fsl_hasher_create(ctx.arena);
+  assert_non_null(hasher);
+  fsl_hash_text(hasher, "prior");
+  assert_int_equal(fsl_kind_hash(&ctx, head, params, hasher), FSL_OK);
+  assert_int_equal(
+      fsl_hash_compare(make(&ctx, &fsl_prior_discrete, params, simulated).identity, fsl_hash_value(hasher)), 0);
+  fsl_arena_destroy(ctx.arena);
+}
+
 static void impossible_weights_are_refused_by_name(void **unused) {
   (void)unused;
   fsl_ctx ctx = context();
@@ -515,6 +530,7 @@ static void simulated_observations_measure_fresh_draws(void **unused) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(equal_atoms_of_a_discrete_prior_are_one_mode),
+      cmocka_unit_test(a_prior_without_files_is_named_by_its_parameters_alone),
       cmocka_unit_test(impossible_weights_are_refused_by_name),
       cmocka_unit_test(a_prior_of_nothing_is_refused_by_name),
       cmocka_unit_test(a_covariance_is_a_number_a_diagonal_or_a_matrix),
