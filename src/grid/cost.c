@@ -32,8 +32,9 @@ static sizes sizes_of(const fsl_spec *spec, fsl_point point) {
   const fsl_prior *const prior = prior_at(spec, point);
   const fsl_forward_model *const model = model_at(spec, point);
   const double n_train = point.n_train < 0 ? INFINITY : spec->n_train[point.n_train];
+  const uint32_t metrics = fsl_spec_computed_metrics(spec);
   return (sizes){.posterior = fsl_posterior_size_of(prior, model, n_train, &spec->evaluation),
-                 .scene = fsl_scene_size_of(prior, model, spec->particles, spec->metrics, spec->budget)};
+                 .scene = fsl_scene_size_of(prior, model, spec->particles, metrics, spec->budget)};
 }
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */

@@ -122,7 +122,9 @@ static fsl_status hash_grading(fsl_ctx *ctx, const fsl_spec *spec, fsl_hash *out
   fsl_hash_integer(hasher, (int64_t)spec->particles);
   fsl_hash_reals(hasher, spec->times, spec->n_times);
   fsl_hash_integer(hasher, spec->metrics);
-  if (spec->budget && !fsl_metrics_need_modes(spec->metrics)) fsl_hash_text(hasher, "modes"); /* for the budget alone */
+  /* What the budget alone needs. */
+  if (spec->budget && !fsl_metrics_need_modes(spec->metrics)) fsl_hash_text(hasher, "modes");
+  if (fsl_spec_computed_metrics(spec) != spec->metrics) fsl_hash_text(hasher, "sliced_w1");
   fsl_hash_integer(hasher, spec->y_is_fixed);
   *out = fsl_hash_value(hasher);
   return FSL_OK;

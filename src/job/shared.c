@@ -164,13 +164,14 @@ fsl_status fsl_shared_get(fsl_ctx *ctx, fsl_job_cache *cache, const fsl_spec *sp
 fsl_status fsl_shared_scene(fsl_ctx *ctx, fsl_shared *shared, const fsl_spec *spec, size_t index,
                             const fsl_scene **out) {
   const bool at_0 = index == spec->n_times; /* where references alone are graded */
+  const uint32_t metrics = fsl_spec_computed_metrics(spec);
   const fsl_scene_setting setting = {
       .problem = &shared->problem,
       .truth = &shared->truth,
       .diffusion = &spec->schedule,
       .t = at_0 ? 0 : spec->times[index],
       .particles = spec->particles,
-      .metrics = at_0 ? spec->metrics & FSL_METRICS_AT_0 : spec->metrics,
+      .metrics = at_0 ? metrics & FSL_METRICS_AT_0 : metrics,
       .modes = !at_0 && spec->budget,
       .key = shared->name,
       .regions = shared->regions,

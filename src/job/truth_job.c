@@ -45,7 +45,7 @@ static fsl_status add_metric_series(fsl_ctx *ctx, const fsl_stage *stage, size_t
   const size_t n_times = stage->spec->n_times;
   const fsl_metric_info *const info = &fsl_metrics[i];
   const char *name;
-  if (!info->has_floor || !(stage->spec->metrics >> i & 1u)) return FSL_OK;
+  if (!info->has_floor || !(fsl_spec_computed_metrics(stage->spec) >> i & 1u)) return FSL_OK;
   FSL_TRY(suffixed(ctx, info->head.name, "_floor", &name));
   FSL_TRY(fsl_field_add(ctx, stage->fields, name, n_times, 0, 0, &series->mean[i]));
   FSL_TRY(suffixed(ctx, info->head.name, "_floor_hi", &name));

@@ -128,3 +128,7 @@ fsl_status fsl_spec_load(fsl_ctx *ctx, const fsl_catalog *catalog, const char *f
   if (failed) return fsl_fail(ctx, FSL_EINPUT, "%s: cannot be read", file);
   return fsl_spec_parse(ctx, catalog, file, text, length, n_overrides, overrides, out, errors);
 }
+
+uint32_t fsl_spec_computed_metrics(const fsl_spec *spec) {
+  return spec->budget ? spec->metrics | 1U << FSL_SLICED_W1 : spec->metrics;
+}

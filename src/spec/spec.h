@@ -67,6 +67,10 @@ typedef struct fsl_spec {
   double job_seconds, rank_bytes; /* limits of a job; INFINITY: none */
 } fsl_spec;
 
+/* The metrics that jobs compute: those that the spec asks for, and the distance that a budget is made of. The results
+ * file's root has the former alone. */
+uint32_t fsl_spec_computed_metrics(const fsl_spec *spec);
+
 /* Keys of a spec and of its sections that hold plain values, as tables like those of kinds. */
 typedef enum fsl_settings_id {
   FSL_SETTINGS_SPEC,

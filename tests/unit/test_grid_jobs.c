@@ -258,6 +258,70 @@ static void the_budget_telescopes(void **state) {
   close_campaign(&c);
 }
 
+/* The field of both records: finite where `finite`, and the same bytes. */
+static void same_field(const fsl_record *a, const fsl_record *b, const char *name, bool finite) {
+  const fsl_field *const x = field_of(a, name), *const y = field_of(b, name);
+  size_t n = 1;
+  assert_int_equal(x->rank, y->rank);
+  for (size_t axis = 0; axis < x->rank; axis++) {
+    assert_int_equal(x->shape[axis], y->shape[axis]);
+    n *= x->shape[axis];
+  }
+  for (size_t i = 0; finite && i < n; i++) assert_true(isfinite(x->data[i]));
+  assert_memory_equal(x->data, y->data, n * sizeof(double));
+}
+
+/* A budget needs distances and masses of modes, whatever metrics are asked for. */
+static void the_budget_is_whole_whatever_metrics_are_asked_for(void **state) {
+  (void)state;
+  static const char *const of_budget[] = {"sliced_w1_finite_sample", "sliced_w1_approximation", "sliced_w1_integrator",
+                                          "sliced_w1_total",         "mean_finite_sample",      "mean_total",
+                                          "mode_weight_integrator",  "mode_weight_total"};
+  static const char *const of_truth[] = {"sliced_w1_floor", "budget_floor_approximation", "true_mode_weight"};
+  static const char *const few[] = {"budget={refine: 2}", "metrics=[mean_error]"};
+  static const char *const more[] = {"budget={refine: 2}", "metrics=[mean_error, sliced_w1, mode_weight_tv]"};
+  campaign a, b;
+  open_campaign(&a, 2, few);
+  open_campaign(&b, 2, more);
+  assert_int_equal(shared(&a, &b), 0); /* a run's records differ in what they hold */
+  fsl_job_cache *const first = fsl_job_cache_create(1 << 26), *const second = fsl_job_cache_create(1 << 26);
+  for (int n_train = 0; n_train < 2; n_train++) {
+    const fsl_point point = {1, 0, 0, 2, n_train, 0, 0};
+    const fsl_record x = evaluate(&a, first, FSL_JOB_BUDGET, point), y = evaluate(&b, second, FSL_JOB_BUDGET, point);
+    for (size_t i = 0; i < sizeof of_budget / sizeof *of_budget; i++) same_field(&x, &y, of_budget[i], true);
+  }
+  const fsl_point problem = {1, 0, 0, -1, -1, -1, 0};
+  const fsl_record x = evaluate(&a, first, FSL_JOB_TRUTH, problem), y = evaluate(&b, second, FSL_JOB_TRUTH, problem);
+  for (size_t i = 0; i < sizeof of_truth / sizeof *of_truth; i++) same_field(&x, &y, of_truth[i], true);
+  const fsl_record run = evaluate(&a, first, FSL_JOB_RUN, (fsl_point){1, 0, 0, 2, 0, 0, 0});
+  assert_non_null(fsl_record_field(&run, "mean_error"));
+  assert_null(fsl_record_field(&run, "sliced_w1"));
+  fsl_job_cache_destroy(first);
+  fsl_job_cache_destroy(second);
+  close_campaign(&a);
+  close_campaign(&b);
+}
+
+/* Without a budget nothing is added; with one, a job that had no distances is another. */
+static void what_a_budget_adds_is_part_of_an_identity(void **state) {
+  (void)state;
+  static const char *const without[] = {"budget=none", "metrics=[mode_weight_tv]"};
+  static const char *const with[] = {"budget={refine: 2}", "metrics=[mode_weight_tv]"};
+  static const char *const asked[] = {"budget=none", "metrics=[mode_weight_tv, sliced_w1]"};
+  static const char *const both[] = {"budget={refine: 2}", "metrics=[mode_weight_tv, sliced_w1]"};
+  campaign a, b, c, d;
+  open_campaign(&a, 2, without);
+  open_campaign(&b, 2, with);
+  open_campaign(&c, 2, asked);
+  open_campaign(&d, 2, both);
+  assert_int_equal(shared(&a, &b), 0);
+  assert_int_equal(shared(&c, &d), c.grid.n_jobs);
+  close_campaign(&a);
+  close_campaign(&b);
+  close_campaign(&c);
+  close_campaign(&d);
+}
+
 static void a_job_gives_the_same_bytes_again_whatever_the_cache_holds(void **state) {
   (void)state;
   campaign c;
@@ -306,6 +370,8 @@ int main(void) {
       cmocka_unit_test(what_a_result_depends_on_names_its_job),
       cmocka_unit_test(the_exact_chain_lies_at_its_floor),
       cmocka_unit_test(the_budget_telescopes),
+      cmocka_unit_test(the_budget_is_whole_whatever_metrics_are_asked_for),
+      cmocka_unit_test(what_a_budget_adds_is_part_of_an_identity),
       cmocka_unit_test(a_job_gives_the_same_bytes_again_whatever_the_cache_holds),
       cmocka_unit_test(an_impossible_measurement_fails_its_own_job_alone),
   };
