@@ -184,6 +184,32 @@ static void a_budget_takes_a_plain_run_and_a_refined_one(void **unused) {
   assert_true(fabs(by_16 / run - 17) < 0.9);
 }
 
+/* A refined run's noise sums up to the plain one's: more for each state and each of its dimensions. */
+static void a_refined_step_costs_each_dimension_a_little_more(void **unused) {
+  (void)unused;
+  for (int d = 8; d <= 512; d *= 8) {
+    char prior[64];
+    snprintf(prior, sizeof prior, "grid.prior=[{kind: gmm-grid, dimension: %d}]", d);
+    const char *const steps = "sampler.steps=2000";
+    const double run = COST(FSL_JOB_RUN, prior, steps, "grid.n_train=[64]", "metrics=[mean_error]");
+    const double both = COST(FSL_JOB_BUDGET, prior, steps, "grid.n_train=[64]", "metrics=[mean_error]");
+    const double more = ((both - run) / 8 - run) / (2000.0 * 256 * d);
+    assert_true(more > 5e-9 && more < 5e-8);
+  }
+}
+
+static void steps_are_nothing_to_methods_that_draw(void **unused) {
+  (void)unused;
+  for (size_t m = 1; m <= 2; m++) {
+    char method[64];
+    snprintf(method, sizeof method, "grid.approximation=[%s]", methods[m]);
+    const double few = COST(FSL_JOB_RUN, method, "grid.n_train=[.inf]", "sampler.steps=100");
+    assert_true(few == COST(FSL_JOB_RUN, method, "grid.n_train=[.inf]", "sampler.steps=1000"));
+    assert_true(few < COST(FSL_JOB_RUN, method, "grid.n_train=[.inf]", "sampler.particles=512"));
+    assert_true(few < COST(FSL_JOB_RUN, method, "grid.n_train=[.inf]", "times=[0.2, 0.1, 0.05]"));
+  }
+}
+
 /* No core does 2e11 multiplications a second, and our worst loop more than 2e8. */
 static void check_work(double cost, double multiplications) {
   assert_true(cost > multiplications / 2e11);
@@ -228,6 +254,8 @@ int main(void) {
       cmocka_unit_test(every_metric_adds_to_the_cost),
       cmocka_unit_test(more_components_cost_the_truth_and_the_population_more),
       cmocka_unit_test(a_budget_takes_a_plain_run_and_a_refined_one),
+      cmocka_unit_test(a_refined_step_costs_each_dimension_a_little_more),
+      cmocka_unit_test(steps_are_nothing_to_methods_that_draw),
       cmocka_unit_test(large_systems_are_paid_for),
       cmocka_unit_test(sums_over_atoms_are_paid_for),
       cmocka_unit_test(a_sampler_that_evaluates_its_field_twice_pays_twice),

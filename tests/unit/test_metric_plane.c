@@ -63,6 +63,24 @@ static void two_atoms_share_the_plane_by_half(void **state) {
   fsl_arena_destroy(ctx.arena);
 }
 
+/* Wide normals and narrow ones: the lines reach as many standard deviations, whatever these are. */
+static void masses_do_not_depend_on_the_scale(void **state) {
+  (void)state;
+  fsl_ctx ctx = open_ctx();
+  double log_prior[2], log_law[2], mass[2];
+  const double weight[] = {0.8, 0.2};
+  for (double scale = 0.01; scale <= 100; scale *= 10) {
+    const double variances[] = {9 * scale * scale, 9 * scale * scale}, v = scale * scale, a = 0.9;
+    const double mean[] = {-2 * scale, scale, 2 * scale, -2 * scale}, gap = 5 * scale;
+    const fsl_covariance wide = {.values = variances, .isotropic = true};
+    const fsl_mixture prior = equal(2, mean, &wide, log_prior), law = reweighted(prior, weight, log_law);
+    must(fsl_plane_masses(&ctx, &prior, NULL, &law, a, v, mass));
+    const double own = cdf(0.5 * a * gap / sqrt(a * a * variances[0] + v));
+    assert_near(mass[0], 0.8 * own + 0.2 * (1 - own), 2e-5);
+  }
+  fsl_arena_destroy(ctx.arena);
+}
+
 /* Boundaries along the axes that meet in a point. */
 static void four_atoms_share_the_plane_by_quadrants(void **state) {
   (void)state;
@@ -168,6 +186,7 @@ static void what_does_not_fit_is_said(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(two_atoms_share_the_plane_by_half),
+      cmocka_unit_test(masses_do_not_depend_on_the_scale),
       cmocka_unit_test(four_atoms_share_the_plane_by_quadrants),
       cmocka_unit_test(regions_bounded_by_conics_have_their_masses),
       cmocka_unit_test(many_atoms_are_summed_like_few),

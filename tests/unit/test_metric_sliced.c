@@ -1,4 +1,5 @@
-/* Directions of sliced distances: orthonormal frames whose mean stands for the mean over all directions. */
+/* Directions of sliced distances: orthonormal frames whose mean stands for the mean over all directions, and the rows
+ * of a model; components that no distance shows. */
 #include "metric/sliced.h"
 
 #include "base/linalg.h"
@@ -33,6 +34,87 @@ static void directions_are_orthonormal_frames(void **state) {
       assert_true(fabs(fsl_dot(d, found.unit + i * d, found.unit + (i - d) * d)) < 1 - 1e-6);
     fsl_arena_destroy(ctx.arena);
   }
+}
+
+static void apply_rows(const fsl_forward_model *model, const double *v, double *out) {
+  fsl_matvec(model->m, model->d, model->self, v, out);
+}
+
+static void rows_of_the_model_are_directions_behind_the_frames(void **state) {
+  (void)state;
+  fsl_ctx ctx = open_ctx();
+  static const double rows[] = {3, 0, 4, 0, 0, 0, 0, -2, 0}; /* one of zeros points nowhere */
+  static const double expected[] = {0.6, 0, 0.8, 0, -1, 0};
+  fsl_forward_model model = {.d = 3, .m = 3, .linear = true, .self = rows, .apply = apply_rows};
+  fsl_directions found, alone;
+  must(fsl_directions_create(&ctx, 3, NULL, &alone));
+  must(fsl_directions_create(&ctx, 3, &model, &found));
+  assert_int_equal(found.n_random, FSL_DIRECTIONS);
+  assert_int_equal(found.n, FSL_DIRECTIONS + 2);
+  assert_memory_equal(found.unit, alone.unit, FSL_DIRECTIONS * 3 * sizeof(double));
+  for (size_t i = 0; i < 6; i++) assert_true(fabs(found.unit[(size_t)FSL_DIRECTIONS * 3 + i] - expected[i]) < 1e-15);
+  model.linear = false;
+  must(fsl_directions_create(&ctx, 3, &model, &found));
+  assert_int_equal(found.n, FSL_DIRECTIONS);
+  fsl_arena_destroy(ctx.arena);
+}
+
+static void directions_of_the_plane_are_even_and_of_the_line_one(void **state) {
+  (void)state;
+  fsl_ctx ctx = open_ctx();
+  fsl_directions found;
+  must(fsl_directions_create(&ctx, 2, NULL, &found));
+  assert_int_equal(found.n, FSL_DIRECTIONS);
+  for (size_t i = 0; i < found.n; i++) {
+    assert_true(fabs(atan2(found.unit[2 * i + 1], found.unit[2 * i]) - M_PI * (double)i / FSL_DIRECTIONS) < 1e-14);
+    assert_true(fabs(fsl_norm(2, found.unit + 2 * i) - 1) < 1e-15);
+  }
+  must(fsl_directions_create(&ctx, 1, NULL, &found));
+  assert_true(found.n == 1 && found.n_random == 1 && found.unit[0] == 1);
+  fsl_arena_destroy(ctx.arena);
+}
+
+/* Each third component counts, and what goes with it stays with it. */
+static void components_of_no_weight_are_left_out(void **state) {
+  (void)state;
+  enum { MANY_ATOMS = 90 };
+  fsl_ctx ctx = open_ctx();
+  double log_weight[MANY_ATOMS], mean[2 * MANY_ATOMS];
+  uint32_t which[MANY_ATOMS];
+  static const double ones[] = {1, 1}, fours[] = {4, 4};
+  const fsl_covariance covariance[] = {{.values = ones, .isotropic = true}, {.values = fours, .isotropic = true}};
+  for (size_t i = 0; i < MANY_ATOMS; i++) {
+    log_weight[i] = i % 3 == 1 ? -log(MANY_ATOMS / 3) : -40;
+    mean[2 * i] = (double)i;
+    mean[2 * i + 1] = -(double)i;
+    which[i] = i % 2;
+  }
+  fsl_mixture law = {.d = 2,
+                     .n = MANY_ATOMS,
+                     .log_weight = log_weight,
+                     .mean = mean,
+                     .n_covariances = 2,
+                     .covariance = covariance,
+                     .covariance_of = which,
+                     .n_modes = MANY_ATOMS};
+  fsl_mixture found;
+  must(fsl_sliced_prune(&ctx, &law, &found));
+  assert_int_equal(found.n, MANY_ATOMS / 3);
+  for (size_t i = 0; i < found.n; i++) {
+    const size_t k = 3 * i + 1;
+    assert_true(found.log_weight[i] == log_weight[k] && found.covariance_of[i] == which[k]);
+    assert_memory_equal(found.mean + 2 * i, mean + 2 * k, 2 * sizeof *mean);
+  }
+  /* What is just above the weight that counts stays; few to leave out are not worth a copy. */
+  for (size_t i = 0; i < MANY_ATOMS; i++)
+    if (i % 3 != 1) log_weight[i] = log(1e-10 / MANY_ATOMS) + (i % 3 == 0 ? 1e-6 : -1e-6);
+  must(fsl_sliced_prune(&ctx, &law, &found));
+  assert_int_equal(found.n, 2 * MANY_ATOMS / 3);
+  for (size_t i = 0; i < MANY_ATOMS; i++) log_weight[i] = i < 5 ? -40 : -log(MANY_ATOMS - 5);
+  must(fsl_sliced_prune(&ctx, &law, &found));
+  assert_int_equal(found.n, MANY_ATOMS);
+  assert_ptr_equal(found.mean, mean);
+  fsl_arena_destroy(ctx.arena);
 }
 
 /* ---- the grid of 25 in eight dimensions ------------------------------------------------------------------------ */
@@ -131,6 +213,9 @@ static void the_mean_over_frames_is_that_over_all_directions(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(directions_are_orthonormal_frames),
+      cmocka_unit_test(rows_of_the_model_are_directions_behind_the_frames),
+      cmocka_unit_test(directions_of_the_plane_are_even_and_of_the_line_one),
+      cmocka_unit_test(components_of_no_weight_are_left_out),
       cmocka_unit_test(the_mean_over_frames_is_that_over_all_directions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* OUT is checked once more just before it is replaced: what became another's meanwhile stays as it is. */
+/* OUT is checked once more just before it is replaced: what became another's meanwhile stays as it is. Names that pass
+ * can be written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,6 +148,55 @@ static void a_failure_leaves_nothing_and_keeps_its_reason(void **state) {
   assert_int_equal(count_names(b, false), 0);
 }
 
+/* A name of n characters in the folder. */
+static const char *name_of(bench *b, const char *folder, size_t n) {
+  char *const path = fsl_arena_get(b->ctx.arena, strlen(folder) + n + 2, 1);
+  assert_non_null(path);
+  strcpy(path, folder);
+  const size_t length = strlen(strcat(path, "/"));
+  memset(path + length, 'x', n);
+  return path;
+}
+
+/* The longest name that passes can be written, and of the next one its excess is said. */
+static void find_longest(bench *b, const char *folder) {
+  fsl_output now;
+  size_t n = 1;
+  while (n < 260 && fsl_output_check(&b->ctx, name_of(b, folder, n), FSL_FILE_SCORES, 0, NULL, &now) == FSL_OK) n++;
+  assert_true(n > 1 && n < 260);
+  for (size_t more = 0; more < 3; more++) {
+    char words[64];
+    snprintf(words, sizeof words, "it would be %zu characters above the limit", more + 1);
+    assert_int_equal(fsl_output_check(&b->ctx, name_of(b, folder, n + more), FSL_FILE_SCORES, 0, NULL, &now),
+                     FSL_EINPUT);
+    if (strlen(folder) < sizeof b->ctx.error / 2) /* a message has no room for more */
+      assert_non_null(strstr(b->ctx.error, words));
+  }
+  b->out = name_of(b, folder, n - 1);
+  assert_int_equal(write_out(b, NULL), FSL_OK);
+  assert_int_equal(unlink(b->out), 0);
+}
+
+static void the_longest_name_that_passes_can_be_written(void **state) {
+  bench *const b = *state;
+  find_longest(b, b->folder);
+}
+
+/* Here the path is what is too long, not the name. */
+static void the_longest_path_that_passes_can_be_written(void **state) {
+  enum { STEP = 200, DEEP = 4096 - 150, MOST = DEEP / STEP + 2 };
+  bench *const b = *state;
+  const char *folder[MOST] = {b->folder};
+  size_t n = 0;
+  for (size_t length; (length = strlen(folder[n])) + 2 < DEEP; n++) {
+    const size_t left = DEEP - length - 1;
+    folder[n + 1] = name_of(b, folder[n], left < STEP ? left : STEP);
+    assert_int_equal(mkdir(folder[n + 1], 0700), 0);
+  }
+  find_longest(b, folder[n]);
+  for (; n > 0; n--) assert_int_equal(rmdir(folder[n]), 0);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void) {
@@ -155,6 +205,8 @@ int main(void) {
       CASE(what_became_anothers_meanwhile_stays),
       CASE(a_link_that_is_changed_meanwhile_is_not_followed),
       CASE(a_failure_leaves_nothing_and_keeps_its_reason),
+      CASE(the_longest_name_that_passes_can_be_written),
+      CASE(the_longest_path_that_passes_can_be_written),
   };
   return cmocka_run_group_tests_name("output", tests, NULL, NULL);
 }
