@@ -210,6 +210,21 @@ static void steps_are_nothing_to_methods_that_draw(void **unused) {
   }
 }
 
+/* An atom is drawn in a time that grows as the dimensions, a state of a posterior mixture is turned by its vectors. */
+static void only_draws_of_the_population_turn(void **unused) {
+  (void)unused;
+  static const char *const size[] = {"grid.n_train=[64]", "grid.n_train=[.inf]"};
+  double cost[2][2];
+  for (size_t i = 0; i < 2; i++)
+    for (size_t k = 0; k < 2; k++)
+      cost[i][k] = COST(FSL_JOB_RUN, size[i], "grid.approximation=[fsr-direct]", "metrics=[mean_error]",
+                        k == 0 ? "grid.prior=[{kind: gmm-grid, dimension: 256}]"
+                               : "grid.prior=[{kind: gmm-grid, dimension: 512}]",
+                        "sampler.particles=65536");
+  assert_true(cost[0][1] < 2.3 * cost[0][0]);
+  assert_true(cost[1][1] > 2.5 * cost[1][0]);
+}
+
 /* No core does 2e11 multiplications a second, and our worst loop more than 2e8. */
 static void check_work(double cost, double multiplications) {
   assert_true(cost > multiplications / 2e11);
@@ -256,6 +271,7 @@ int main(void) {
       cmocka_unit_test(a_budget_takes_a_plain_run_and_a_refined_one),
       cmocka_unit_test(a_refined_step_costs_each_dimension_a_little_more),
       cmocka_unit_test(steps_are_nothing_to_methods_that_draw),
+      cmocka_unit_test(only_draws_of_the_population_turn),
       cmocka_unit_test(large_systems_are_paid_for),
       cmocka_unit_test(sums_over_atoms_are_paid_for),
       cmocka_unit_test(a_sampler_that_evaluates_its_field_twice_pays_twice),

@@ -163,6 +163,22 @@ static void a_stream_of_small_jobs_does_not_hold_up_a_large_one(void **state) {
   assert_int_equal(fsl_schedule_next(&r.schedule, 9, 1, 1, NULL).first, 0);   /* ends before */
 }
 
+/* Of workers that are all busy the one that is free first is waited for, wherever it is. */
+static void a_job_of_one_rank_waits_for_the_first_that_is_free(void **state) {
+  (void)state;
+  bool busy[4] = {true, true, true, true};
+  const double since[4] = {0};
+  for (int first = 0; first < 4; first++) {
+    double until[] = {40, 40, 40, 40};
+    until[first] = 10;
+    const fsl_schedule s = {
+        .n_workers = 4, .busy = busy, .since = since, .until = until, .now = 5, .pending_seconds = 1e6};
+    fsl_block wait;
+    assert_int_equal(fsl_schedule_next(&s, 1, 1, 1, &wait).level, -1);
+    assert_true(wait.level == 0 && wait.first == first);
+  }
+}
+
 /* What should have ended long ago may take long yet: the ranks beside it do not stay empty for it. */
 static void an_overdue_job_is_expected_to_go_on(void **state) {
   (void)state;
@@ -361,6 +377,7 @@ int main(void) {
       cmocka_unit_test(the_last_long_job_waits_where_more_ranks_pay),
       cmocka_unit_test(small_jobs_fill_the_ranks_that_a_large_one_does_not_wait_for),
       cmocka_unit_test(a_stream_of_small_jobs_does_not_hold_up_a_large_one),
+      cmocka_unit_test(a_job_of_one_rank_waits_for_the_first_that_is_free),
       cmocka_unit_test(an_overdue_job_is_expected_to_go_on),
       cmocka_unit_test(batches_shrink_towards_the_end),
       cmocka_unit_test(records_come_out_as_they_went_in),
