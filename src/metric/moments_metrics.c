@@ -65,11 +65,17 @@ static fsl_status extreme_spreads(fsl_ctx *ctx, const fsl_scene *scene, const fs
   fsl_matmul(n, d, d, centred, scene->whiten, 0, white);
   fsl_gram(n, d, white, 0, covariance);
   for (size_t i = 0; i < d * d; i++) covariance[i] /= (double)(n - 1);
+  if (!fsl_is_finite(d * d, covariance)) return FSL_OK; /* too large to square: NaN */
   FSL_TRY(fsl_check_stop(ctx));
   FSL_TRY(fsl_symmetric_eigenvalues(ctx, d, covariance, values));
   if (fsl_scene_wants(scene, FSL_SPREAD_MIN)) value[FSL_SPREAD_MIN] = fmax(values[0], 0);
   if (fsl_scene_wants(scene, FSL_SPREAD_MAX)) value[FSL_SPREAD_MAX] = values[d - 1];
   return FSL_OK;
+}
+
+/* NaN where samples are too large to square. */
+static double finite_or_nan(double value) {
+  return isfinite(value) ? value : NAN;
 }
 
 fsl_status fsl_moments_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_batch *batch, double *value) {
@@ -79,8 +85,9 @@ fsl_status fsl_moments_grade(fsl_ctx *ctx, const fsl_scene *scene, const fsl_bat
   FSL_GET(ctx, mean, batch->d);
   batch_mean(batch, mean);
   for (size_t k = 0; k < batch->d; k++) error += (mean[k] - scene->mean[k]) * (mean[k] - scene->mean[k]);
-  if (fsl_scene_wants(scene, FSL_MEAN_ERROR)) value[FSL_MEAN_ERROR] = sqrt(error / scene->trace);
-  if (fsl_scene_wants(scene, FSL_SPREAD_RATIO)) value[FSL_SPREAD_RATIO] = batch_trace(batch, mean) / scene->trace;
+  if (fsl_scene_wants(scene, FSL_MEAN_ERROR)) value[FSL_MEAN_ERROR] = finite_or_nan(sqrt(error / scene->trace));
+  if (fsl_scene_wants(scene, FSL_SPREAD_RATIO))
+    value[FSL_SPREAD_RATIO] = finite_or_nan(batch_trace(batch, mean) / scene->trace);
   if (scene->whiten != NULL) FSL_TRY(extreme_spreads(ctx, scene, batch, mean, value));
   fsl_arena_release(ctx->arena, mark);
   return FSL_OK;

@@ -46,9 +46,11 @@ grep -q 'U flexiblas_current_backend' "$here/said" && ! grep -q openblas_get "$h
 report "and asks FlexiBLAS for its backend, not OpenBLAS for its core" $?
 
 mkdir -p "$here/parallel"
-echo '#include_next <H5pubconf.h>
+echo '#pragma GCC system_header
+#include_next <H5pubconf.h>
 #define H5_HAVE_PARALLEL 1' >"$here/parallel/H5pubconf.h"
-echo '#include <mpi.h>
+echo '#pragma GCC system_header
+#include <mpi.h>
 #include_next <hdf5.h>
 #undef H5_HAVE_PARALLEL' >"$here/parallel/hdf5.h"
 elsewhere "$here/mpi" openblas "-I$here/parallel" ""

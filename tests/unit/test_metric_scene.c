@@ -586,6 +586,27 @@ static void every_nan_has_its_reason(void **state) {
   stop(&w);
 }
 
+/* States of a sampler that diverged are finite still: their squares are not, and the grading does not fail. */
+static void samples_too_large_to_square_fail_no_grading(void **state) {
+  (void)state;
+  enum { N = 100, D = 2 };
+  static const fsl_metric_id squared[] = {FSL_MEAN_ERROR, FSL_SPREAD_RATIO, FSL_SPREAD_MIN, FSL_SPREAD_MAX};
+  const double y[D] = {0.5, 0.2};
+  const fsl_mixture prior = standard_normal(D);
+  world w;
+  double x[N * D], value[FSL_N_METRICS];
+  start(&w, &prior, y, 0.3);
+  const fsl_scene *const scene = scene_at(&w, 0.1, EVERY);
+  fsl_normals((fsl_key){{6, 7}}, 0, 0, N * D, x);
+  for (size_t i = 0; i < N * D; i++) x[i] *= 1e200;
+  must(fsl_scene_grade(&w.ctx, scene, N, x, value, NULL));
+  for (size_t i = 0; i < 4; i++) {
+    assert_true(isnan(value[squared[i]]));
+    assert_int_equal(fsl_scene_reason(scene, squared[i], N, N, value[squared[i]]), FSL_OVERFLOW);
+  }
+  stop(&w);
+}
+
 static void what_is_not_wanted_is_not_there(void **state) {
   (void)state;
   world w;
@@ -702,6 +723,7 @@ int main(void) {
       cmocka_unit_test(without_a_truth_nothing_is_graded_against_it),
       cmocka_unit_test(scenes_that_share_grade_as_those_that_do_not),
       cmocka_unit_test(every_nan_has_its_reason),
+      cmocka_unit_test(samples_too_large_to_square_fail_no_grading),
       cmocka_unit_test(what_is_not_wanted_is_not_there),
       cmocka_unit_test(draws_that_need_densities_are_fewer_for_a_large_prior),
       cmocka_unit_test(only_metrics_of_modes_and_regions_look_at_the_prior),
