@@ -9,8 +9,7 @@
 static const double job_seconds = 1e-4;                /* what every job takes: keys, a record */
 static const double state_ns = 25, state_axis_ns = 20; /* a state's step: noise and update, each dimension */
 static const double refined_ns = 35,
-                    refined_axis_ns = 15;            /* more in a refined run: noise that sums up to the plain one's */
-static const size_t sampled_truth_bytes = 300 << 20; /* 2^24 likelihoods, and two sets of draws that are kept */
+                    refined_axis_ns = 15; /* more in a refined run: noise that sums up to the plain one's */
 
 const char *const fsl_cost_part_names[FSL_N_COST_PARTS] = {"sampling", "score errors", "reference",
                                                            "truth",    "floors",       "budget"};
@@ -144,10 +143,14 @@ size_t fsl_job_bytes(const fsl_spec *spec, const fsl_job *job, size_t ranks) {
   const fsl_prior *const prior = prior_at(spec, job->point);
   const fsl_forward_model *const model = model_at(spec, job->point);
   const sizes s = sizes_of(spec, job->point);
-  const bool sampled = fsl_truth_choose(prior, model) == FSL_TRUTH_SAMPLED;
-  return fsl_posterior_bytes((uint64_t)s.posterior.atoms, ranks, &spec->evaluation, prior->d, model->m,
-                             spec->particles) +
-         fsl_run_bytes(spec->particles, prior->d, model->m, spec->n_times) + (sampled ? sampled_truth_bytes : 0);
+  const fsl_posterior_setting *const how = &spec->evaluation;
+  const size_t atoms = (size_t)s.posterior.atoms;
+  size_t posterior = 0; /* a truth job makes none */
+  if (s.posterior.drawn)
+    posterior = fsl_posterior_bytes(atoms, ranks, how, prior->d, model->m, spec->particles);
+  else if (job->type != FSL_JOB_TRUTH || fsl_mixture_is_atomic(&prior->population))
+    posterior = fsl_population_bytes(prior, model, how, spec->particles);
+  return posterior + fsl_run_bytes(spec->particles, prior->d, model->m, spec->n_times) + fsl_truth_bytes(prior, model);
 }
 
 void fsl_job_estimate(const fsl_spec *spec, fsl_job *job) {

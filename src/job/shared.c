@@ -235,8 +235,8 @@ static fsl_status keep_posterior(fsl_ctx *ctx, fsl_job_cache *cache, fsl_shared 
 
 static size_t posterior_bytes(const fsl_spec *spec, fsl_point point, const fsl_problem *problem) {
   const double n = spec->n_train[point.n_train];
-  const uint64_t atoms = isinf(n) ? problem->prior->population.n : (uint64_t)n;
-  return fsl_posterior_bytes(atoms, 1, &spec->evaluation, problem->prior->d, problem->model->m, 0);
+  if (isinf(n)) return fsl_population_bytes(problem->prior, problem->model, &spec->evaluation, 0);
+  return fsl_posterior_bytes((uint64_t)n, 1, &spec->evaluation, problem->prior->d, problem->model->m, 0);
 }
 
 fsl_status fsl_shared_posterior(fsl_ctx *ctx, fsl_job_cache *cache, fsl_shared *shared, const fsl_spec *spec,

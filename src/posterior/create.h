@@ -40,11 +40,14 @@ FSL_CHECKED fsl_status fsl_posterior_prior_law(fsl_ctx *ctx, const fsl_posterior
 const double *fsl_posterior_log_likelihood(const fsl_posterior *posterior, size_t *n);
 /* log p(y) under this posterior's prior (finite-sample or population). NaN where not exact. */
 double fsl_posterior_log_evidence(const fsl_posterior *posterior);
-/* Bytes a rank needs for a posterior of n atoms in d dimensions with m measurements that `ranks` ranks share, and for b
- * states: the cost model's. setting NULL: the default. */
+/* Bytes a rank needs for a posterior of n atoms in d dimensions with m measurements that `ranks` ranks share, and for
+ * n_states states: the cost model's. setting NULL: the default. */
 size_t fsl_posterior_bytes(uint64_t n_atoms, size_t ranks, const fsl_posterior_setting *setting, size_t d, size_t m,
                            size_t n_states);
-/* The part of it that single precision adds, for n atoms of a rank. */
+/* The same for the posterior of the population, beside the prior itself. */
+size_t fsl_population_bytes(const fsl_prior *prior, const fsl_forward_model *model,
+                            const fsl_posterior_setting *setting, size_t n_states);
+/* The part of fsl_posterior_bytes that single precision adds, for n atoms of a rank. */
 size_t fsl_posterior_single_bytes(uint64_t n_atoms, size_t d);
 
 #endif

@@ -252,17 +252,41 @@ const double *fsl_posterior_log_likelihood(const fsl_posterior *posterior, size_
   return posterior->atoms.log_likelihood;
 }
 
-/* Atoms, l_i, exp l_i, cumulative, adjust, modes, A(x_i) and the arrangement, of all atoms where there is a tree; two
- * sides of records for the states, and the forward moments' triangle. */
+/* Two sides of records, and the forward moments' triangle. */
+static size_t records_bytes(size_t d, size_t m, size_t n_states) {
+  const size_t record = 2 * (FSL_PARTIAL_VEC + d) + FSL_PARTIAL_VEC + m * (m + 1) / 2;
+  return sizeof(double) * 2 * n_states * record;
+}
+
+/* Atoms, l_i, exp l_i, cumulative, adjust, modes, A(x_i) and the arrangement, of all atoms where there is a tree. */
 size_t fsl_posterior_bytes(uint64_t n_atoms, size_t ranks, const fsl_posterior_setting *setting, size_t d, size_t m,
                            size_t n_states) {
   const double tolerance = setting != NULL ? setting->tolerance : FSL_POSTERIOR_DEFAULT.tolerance;
   const bool tree = fsl_tree_pays(n_atoms, d, tolerance);
   const size_t own = tree ? (size_t)n_atoms : (size_t)((n_atoms + ranks - 1) / ranks);
   const size_t atoms = own * (sizeof(double) * (d + m + 4) + sizeof(uint32_t) + fsl_arrangement_bytes(d));
-  const size_t record = 2 * (FSL_PARTIAL_VEC + d) + FSL_PARTIAL_VEC + m * (m + 1) / 2;
   const size_t single = setting != NULL && setting->single ? fsl_posterior_single_bytes(own, d) : 0;
-  return atoms + single + (tree ? fsl_tree_bytes(own, d, tolerance) : 0) + sizeof(double) * 2 * n_states * record;
+  return atoms + single + (tree ? fsl_tree_bytes(own, d, tolerance) : 0) + records_bytes(d, m, n_states);
+}
+
+/* Of a mixture whose components were conditioned. Per component: its mean, again in the frame of its covariance, M
+ * mu_k, and for the time of a pass its mean scaled to t or a spread's features; weights, modes, numbers and the
+ * arrangement. Per covariance: its eigenvectors; and what finds them. */
+static size_t conditioned_bytes(size_t n, size_t n_covariances, size_t d, size_t m) {
+  const size_t component = sizeof(double) * (2 * d + m + (d > m ? d : m) + 8) + fsl_arrangement_bytes(d);
+  return n * component + sizeof(double) * (n_covariances * (d + 1) * d + 2 * d * d + 3 * d * m + 2 * m * m);
+}
+
+/* A prior of several covariances, or a rotated one, is copied into their frames, and scaled to a time. */
+size_t fsl_population_bytes(const fsl_prior *prior, const fsl_forward_model *model,
+                            const fsl_posterior_setting *setting, size_t n_states) {
+  const fsl_mixture *const law = &prior->population;
+  const size_t d = law->d, m = model->m;
+  if (fsl_mixture_is_atomic(law)) return fsl_posterior_bytes(law->n, 1, setting, d, m, n_states);
+  const bool copied = law->n_covariances > 1 || law->covariance->vectors != NULL;
+  const size_t own = copied ? law->n * sizeof(double) * (2 * d + 4) : 0;
+  return own + (model->linear ? conditioned_bytes(law->n, law->n_covariances, d, m) : 0) +
+         records_bytes(d, m, n_states);
 }
 
 size_t fsl_posterior_single_bytes(uint64_t n_atoms, size_t d) {

@@ -24,8 +24,8 @@ fsl_status fsl_prior_create(fsl_ctx *ctx, const fsl_prior_kind *kind, const void
   if (hasher == NULL) return fsl_fail(ctx, FSL_ENOMEM, "out of memory for a hash");
   fsl_hash_text(hasher, "prior");
   FSL_TRY(fsl_kind_hash(ctx, &kind->head, params, hasher));
-  if (reads) fsl_hash_hash(hasher, out->content); /* a prior without files keeps the name it always had */
-  if (out->without_replacement) {                 /* which rows are held out is part of what the prior is */
+  if (reads) fsl_hash_hash(hasher, out->content);
+  if (out->without_replacement) { /* which rows are held out is part of what the prior is */
     fsl_hash_integer(hasher, (int64_t)setting->seed);
     fsl_hash_integer(hasher, setting->simulated_y);
   }

@@ -225,6 +225,41 @@ static void only_draws_of_the_population_turn(void **unused) {
   assert_true(cost[1][1] > 2.5 * cost[1][0]);
 }
 
+/* Bytes of one job of a type on one rank. */
+static double bytes_of(fsl_job_type type, size_t n, const char *const overrides[]) {
+  fsl_ctx ctx = {.arena = fsl_arena_create(0), .team = &fsl_team_solo};
+  const char *errors = "";
+  fsl_spec spec;
+  fsl_grid grid;
+  double bytes = 0;
+  assert_int_equal(
+      fsl_spec_parse(&ctx, &fsl_standard_catalog, "cost.yaml", base, strlen(base), n, overrides, &spec, &errors),
+      FSL_OK);
+  assert_int_equal(fsl_grid_create(&ctx, &spec, &grid), FSL_OK);
+  for (size_t i = 0; i < grid.n_jobs; i++)
+    if (grid.jobs[i].type == type) bytes = (double)grid.jobs[i].bytes;
+  fsl_arena_destroy(ctx.arena);
+  return bytes;
+}
+
+/* What 50 more components add: their means as the prior's, the truth's and its second copy's to every job; to a run on
+ * the population the conditioned ones, rotated and scaled too. */
+static void copies_of_conditioned_components_are_counted(void **unused) {
+  (void)unused;
+  enum { D = 2, MORE = 50 };
+  char few[8192], many[8192];
+  const char *const sizes[] = {"grid.n_train=[64]", "grid.n_train=[.inf]"};
+  mixture_of(10, few, sizeof few);
+  mixture_of(10 + MORE, many, sizeof many);
+  for (size_t s = 0; s < 2; s++) {
+    const char *const with_few[] = {few, sizes[s]}, *const with_many[] = {many, sizes[s]};
+    const double truth = bytes_of(FSL_JOB_TRUTH, 2, with_many) - bytes_of(FSL_JOB_TRUTH, 2, with_few);
+    const double run = bytes_of(FSL_JOB_RUN, 2, with_many) - bytes_of(FSL_JOB_RUN, 2, with_few);
+    assert_true(truth >= 3.0 * MORE * D * sizeof(double));
+    assert_true(s == 0 ? run == truth : run >= truth + 3.0 * MORE * D * sizeof(double));
+  }
+}
+
 /* No core does 2e11 multiplications a second, and our worst loop more than 2e8. */
 static void check_work(double cost, double multiplications) {
   assert_true(cost > multiplications / 2e11);
@@ -272,6 +307,7 @@ int main(void) {
       cmocka_unit_test(a_refined_step_costs_each_dimension_a_little_more),
       cmocka_unit_test(steps_are_nothing_to_methods_that_draw),
       cmocka_unit_test(only_draws_of_the_population_turn),
+      cmocka_unit_test(copies_of_conditioned_components_are_counted),
       cmocka_unit_test(large_systems_are_paid_for),
       cmocka_unit_test(sums_over_atoms_are_paid_for),
       cmocka_unit_test(a_sampler_that_evaluates_its_field_twice_pays_twice),
