@@ -6,7 +6,7 @@
 
 #include <cblas.h>
 
-enum { N = 1500, D = 70, MODES = 6, STATES = 75 };
+enum { N = 1503, D = 70, MODES = 6, STATES = 75 }; /* N: no multiple of the lanes */
 
 static size_t single_products, double_products;
 void __real_cblas_sgemm(enum CBLAS_ORDER, enum CBLAS_TRANSPOSE, enum CBLAS_TRANSPOSE, blasint, blasint, blasint, float,
