@@ -43,11 +43,12 @@ static bool is_first_of_prior(fsl_point point) {
   return point.forward_model == 0 && point.noise_level == 0 && point.observation == 0;
 }
 
-/* The law twice: floors have a second one. */
 static double truth_seconds(const fsl_spec *spec, const fsl_job *job, const sizes *s) {
+  const fsl_prior *const prior = prior_at(spec, job->point);
+  const fsl_forward_model *const model = model_at(spec, job->point);
+  const int copies = fsl_truth_choose(prior, model) == FSL_TRUTH_SAMPLED ? 2 : 1; /* floors have a second one */
   const double regions = is_first_of_prior(job->point) ? fsl_regions_seconds(&s->scene, spec->n_times) : 0;
-  return 2 * fsl_truth_seconds(prior_at(spec, job->point), model_at(spec, job->point)) + regions +
-         fsl_scenes_seconds(&s->scene, spec->n_times);
+  return copies * fsl_truth_seconds(prior, model) + regions + fsl_scenes_seconds(&s->scene, spec->n_times);
 }
 
 /* The first reference of a problem makes the scene at t = 0 for all. */

@@ -191,6 +191,8 @@ fsl_status fsl_shared_scene(fsl_ctx *ctx, fsl_shared *shared, const fsl_spec *sp
 
 fsl_status fsl_shared_second(fsl_ctx *ctx, fsl_shared *shared, const fsl_spec *spec, const fsl_truth **out) {
   fsl_status status = FSL_OK;
+  *out = &shared->truth;
+  if (shared->truth.method != FSL_TRUTH_SAMPLED) return FSL_OK; /* nothing of it is random */
   if (!shared->has_second) {
     fsl_arena *const own = ctx->arena;
     ctx->arena = shared->arena;

@@ -12,7 +12,7 @@ typedef struct fsl_shared {
   fsl_problem problem;
   fsl_truth truth;
   bool has_second;
-  fsl_truth second;     /* the independent copy that floors are drawn from */
+  fsl_truth second;     /* of a sampled truth: the independent copy that floors are drawn from */
   fsl_regions *regions; /* the cache's, of all problems */
   fsl_scene_common common;
   fsl_scene **scene; /* n_times + 1, the last at t = 0; NULL: not made yet */
@@ -24,6 +24,7 @@ FSL_CHECKED fsl_status fsl_shared_get(fsl_ctx *ctx, fsl_job_cache *cache, const 
 /* The scene at times[index]; index n_times: at t = 0. */
 FSL_CHECKED fsl_status fsl_shared_scene(fsl_ctx *ctx, fsl_shared *shared, const fsl_spec *spec, size_t index,
                                         const fsl_scene **out);
+/* The truth that floors are drawn from: of a sampled one an independent copy, made once; else the truth itself. */
 FSL_CHECKED fsl_status fsl_shared_second(fsl_ctx *ctx, fsl_shared *shared, const fsl_spec *spec, const fsl_truth **out);
 /* The posterior of the point's training set, or of the population, under `shared`'s problem, which is in use. On a team
  * of one found or made, where the cache has room for one of its size; it stays until the next fsl_shared_get. Else made

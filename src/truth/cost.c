@@ -57,11 +57,11 @@ double fsl_truth_seconds(const fsl_prior *prior, const fsl_forward_model *model)
   return 0;
 }
 
-/* A mixture's means are kept as the prior's, the truth's and its second copy's, with numbers of other kinds; how
+/* A mixture's means are kept as the prior's and the truth's, with numbers of other kinds; how
  * many of these and of matrices was measured with 100 to 24000 components of 784 dimensions. Matrices: two covariances,
  * a scene's, a record's and what writes it, and what finds them. */
 static size_t conditioned_bytes(const fsl_mixture *prior) {
-  enum { COPIES = 3, NUMBERS = 64, MATRICES = 20 };
+  enum { COPIES = 2, NUMBERS = 64, MATRICES = 20 };
   const size_t d = prior->d, vectors = 2 * prior->n_covariances * d * d;
   return sizeof(double) * (prior->n * (COPIES * d + NUMBERS) + vectors + MATRICES * d * d);
 }

@@ -36,7 +36,7 @@ fsl_truth_method fsl_truth_choose(const fsl_prior *prior, const fsl_forward_mode
 fsl_law_size fsl_truth_law_size(const fsl_prior *prior, const fsl_forward_model *model);
 /* Seconds of finding it. */
 double fsl_truth_seconds(const fsl_prior *prior, const fsl_forward_model *model);
-/* Bytes that the prior, the truth and its second copy keep on the rank of any job of the problem. */
+/* Bytes that the prior, the truth and a sampled one's second copy keep on the rank of any job of the problem. */
 size_t fsl_truth_bytes(const fsl_prior *prior, const fsl_forward_model *model);
 
 #endif

@@ -220,7 +220,7 @@ static void only_draws_of_the_population_turn(void **unused) {
       cost[i][k] = COST(FSL_JOB_RUN, size[i], "grid.approximation=[fsr-direct]", "metrics=[mean_error]",
                         k == 0 ? "grid.prior=[{kind: gmm-grid, dimension: 256}]"
                                : "grid.prior=[{kind: gmm-grid, dimension: 512}]",
-                        "sampler.particles=65536");
+                        "sampler.particles=65536", "budget=none");
   assert_true(cost[0][1] < 2.3 * cost[0][0]);
   assert_true(cost[1][1] > 2.5 * cost[1][0]);
 }
