@@ -181,7 +181,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libfslens.a $(PURE_OBJ)
 	$(Q)$(COMPILER) $(FLAGS) -MMD -MP -MT $@ -MF $@.d $< -o $@ $(LDFLAGS) $(WRAP:%=-Wl,--wrap=%) $(PURE_OBJ) $(BUILD)/libfslens.a -lcmocka -lpthread $(LINK_LIBS)
 # Fails these calls where it chooses.
 $(BUILD)/tests/test_job_team: WRAP := fsl_arena_get fsl_check_stop
-$(BUILD)/tests/test_job_shared: WRAP := fsl_posterior_of_training_set fsl_law_view_create
+$(BUILD)/tests/test_job_shared: WRAP := fsl_posterior_of_training_set fsl_law_view_create fsl_truth_find
 $(BUILD)/tests/test_store_lock: WRAP := fcntl kill
 $(BUILD)/tests/test_base_array_formats: WRAP := fsl_check_stop
 # Counts them.

@@ -10,6 +10,7 @@
 #include "job/job.h"
 #include "posterior/create.h"
 #include "posterior/law.h"
+#include "truth/truth.h"
 
 #include <string.h>
 
@@ -32,6 +33,18 @@ fsl_status __wrap_fsl_law_view_create(fsl_ctx *ctx, const fsl_mixture *law, doub
 fsl_status __wrap_fsl_law_view_create(fsl_ctx *ctx, const fsl_mixture *law, double a, double v, fsl_law_view **out) {
   views++;
   return __real_fsl_law_view_create(ctx, law, a, v, out);
+}
+
+static size_t truths;
+
+fsl_status __real_fsl_truth_find(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, unsigned copy, double min_ess,
+                                 fsl_truth *out);
+fsl_status __wrap_fsl_truth_find(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, unsigned copy, double min_ess,
+                                 fsl_truth *out);
+fsl_status __wrap_fsl_truth_find(fsl_ctx *ctx, const fsl_problem *problem, fsl_key key, unsigned copy, double min_ess,
+                                 fsl_truth *out) {
+  truths++;
+  return __real_fsl_truth_find(ctx, problem, key, copy, min_ess, out);
 }
 
 static const char text[] = "name: shared\n"
@@ -154,12 +167,34 @@ static void a_reference_at_0_pays_for_no_modes(void **unused) {
   fsl_arena_destroy(c.ctx.arena);
 }
 
+/* Floors are drawn from the truth, or from a second one where it is a set of draws. */
+static void only_a_sampled_truth_is_found_twice(void **unused) {
+  (void)unused;
+  static const char *const priors[] = {
+      "grid.prior=[{kind: gmm, means: [[-1, 0], [1, 1]], covariances: [0.2, 0.3]}]",
+      "grid.prior=[{kind: gmm, means: [[-1, 0, 0], [1, 1, 0]], covariances: [0.2, 0.3]}]"};
+  for (size_t i = 0; i < 2; i++) {
+    const char *const changes[] = {priors[i], i == 0 ? "grid.forward_model=[identity]" : "grid.forward_model=[square]"};
+    campaign c;
+    open_changed(&c, 2, changes);
+    fsl_job_cache *const cache = fsl_job_cache_create(0);
+    const int64_t job = fsl_grid_find(&c.grid, &c.spec, FSL_JOB_TRUTH, (fsl_point){0, 0, 0, -1, -1, -1, 0});
+    assert_true(cache != NULL && job >= 0);
+    truths = 0;
+    data_of(&c, cache, &c.grid.jobs[job]);
+    assert_int_equal(truths, i + 1);
+    fsl_job_cache_destroy(cache);
+    fsl_arena_destroy(c.ctx.arena);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(methods_on_one_training_set_share_its_posterior),
       cmocka_unit_test(a_posterior_beyond_the_cap_is_not_kept),
       cmocka_unit_test(the_cache_gives_way_to_what_a_job_needs),
       cmocka_unit_test(a_reference_at_0_pays_for_no_modes),
+      cmocka_unit_test(only_a_sampled_truth_is_found_twice),
   };
   return cmocka_run_group_tests_name("what jobs share", tests, NULL, NULL);
 }
