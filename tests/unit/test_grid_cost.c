@@ -210,6 +210,20 @@ static void steps_are_nothing_to_methods_that_draw(void **unused) {
   }
 }
 
+/* With a moment tree the sums of tmpd are two passes, those of sigma-dps one: neither is free. */
+static void joint_sums_by_a_tree_cost_more_than_a_product(void **unused) {
+  (void)unused;
+  for (int d = 1; d <= 3; d++) {
+    char prior[64];
+    snprintf(prior, sizeof prior, "grid.prior=[{kind: gmm-grid, dimension: %d}]", d);
+    const char *const large = "grid.n_train=[100000]", *const one = "metrics=[mean_error]";
+    const double fsr = COST(FSL_JOB_RUN, prior, large, one, "grid.approximation=[fsr]", "budget=none");
+    const double dps = COST(FSL_JOB_RUN, prior, large, one, "grid.approximation=[sigma-dps]", "budget=none");
+    const double tmpd = COST(FSL_JOB_RUN, prior, large, one, "grid.approximation=[tmpd]", "budget=none");
+    assert_true(fsr < dps && dps < tmpd);
+  }
+}
+
 /* An atom is drawn in a time that grows as the dimensions, a state of a posterior mixture is turned by its vectors. */
 static void only_draws_of_the_population_turn(void **unused) {
   (void)unused;
@@ -306,6 +320,7 @@ int main(void) {
       cmocka_unit_test(a_budget_takes_a_plain_run_and_a_refined_one),
       cmocka_unit_test(a_refined_step_costs_each_dimension_a_little_more),
       cmocka_unit_test(steps_are_nothing_to_methods_that_draw),
+      cmocka_unit_test(joint_sums_by_a_tree_cost_more_than_a_product),
       cmocka_unit_test(only_draws_of_the_population_turn),
       cmocka_unit_test(copies_of_conditioned_components_are_counted),
       cmocka_unit_test(large_systems_are_paid_for),
