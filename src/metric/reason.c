@@ -3,7 +3,7 @@
 
 const fsl_reason_info fsl_reasons[FSL_N_REASONS] = {
     [FSL_HAS_VALUE] = {"has_value", "there is a value"},
-    [FSL_NO_RESULT] = {"no_result", "there is no finished run"},
+    [FSL_NO_RESULT] = {"no_result", "no result: not applicable, excluded, failed or not run yet"},
     [FSL_NONFINITE_SAMPLES] = {"nonfinite_samples", "more than 1 % of the samples are not finite"},
     [FSL_TOO_FEW_SAMPLES] = {"too_few_samples", "fewer than 2 samples"},
     [FSL_OVERFLOW] = {"overflow", "the samples are too large to square"},
