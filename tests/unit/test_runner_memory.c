@@ -160,16 +160,16 @@ static void without_limits_there_is_none(void **state) {
 
 static void limits_of_the_process_are_seen(void **state) {
   (void)state;
-  const struct rlimit limits[] = {{(rlim_t)1 << 40, RLIM_INFINITY}};
   struct rlimit before;
-  assert_true(isinf(fsl_memory_available().own));
+  if (!isinf(fsl_memory_available().own)) skip(); /* started under limits of its own */
   for (int i = 0; i < 2; i++) {
     const int kind = i == 0 ? RLIMIT_AS : RLIMIT_DATA;
     assert_int_equal(getrlimit(kind, &before), 0);
-    assert_int_equal(setrlimit(kind, limits), 0);
+    const struct rlimit limit = {(rlim_t)1 << 46, before.rlim_max};
+    assert_int_equal(setrlimit(kind, &limit), 0);
     const double own = fsl_memory_available().own;
     assert_int_equal(setrlimit(kind, &before), 0);
-    assert_true(own < 0x1p40 && own > 0x1p40 - 0x1p36); /* what the process has taken is counted */
+    assert_true(own < 0x1p46 && own > 0x1p45); /* what the process has taken is counted; a sanitizer takes 2^44 */
   }
 }
 
